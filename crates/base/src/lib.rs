@@ -1,1 +1,18 @@
-//! base
+//! What every room shares: typed identifiers, the clock and the dice as arguments, geographies, limits, and the
+//! types that refuse to print what they hold. It knows no wire format and does no input or output.
+
+pub mod cache;
+pub mod clock;
+pub mod geography;
+pub mod id;
+pub mod limits;
+pub mod private;
+pub mod rng;
+
+pub use cache::BoundedCache;
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use geography::Geography;
+pub use id::{MessageId, ResourceId, ThreadId, UserId};
+pub use limits::Limits;
+pub use private::{Personal, Secret};
+pub use rng::{Rng, SeededRng};

@@ -1,0 +1,134 @@
+//! Every limit of the product, named in one place (law 11). Configuration may change those of [`Limits`]; the
+//! constants are fixed by a format.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The longest request head (request line and headers) that is read, in bytes; past it 431.
+pub const MAX_HEAD: usize = 32 * 1024;
+/// The longest request target, in bytes; past it 414.
+pub const MAX_URI: usize = 8 * 1024;
+/// The most headers in one request; past it 431.
+pub const MAX_HEADERS: usize = 64;
+/// How deeply JSON may nest; past it 400.
+pub const MAX_JSON_DEPTH: usize = 32;
+/// The longest paging token accepted, in characters; past it 400.
+pub const MAX_PAGE_TOKEN: usize = 1024;
+/// The longest value one sealed record may hold, in bytes.
+pub const MAX_RECORD: usize = 1024 * 1024;
+/// The longest key of a row, in bytes.
+pub const MAX_KEY: usize = 256;
+
+/// Limits an operator may set. Defaults are those of ACS where ACS has one (`docs/compatibility.md` names them).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Participants in one thread (ACS: 250).
+    pub participants_per_thread: usize,
+    /// Participants in one create or add request (ACS: 200).
+    pub participants_per_request: usize,
+    /// Content and metadata of one message, in bytes (ACS: about 28 KB).
+    pub message_bytes: usize,
+    /// Items of one page (ACS: 200).
+    pub page_size: usize,
+    /// A topic, in characters.
+    pub topic_chars: usize,
+    /// A display name, in characters.
+    pub display_name_chars: usize,
+    /// Metadata of a thread or a participant, keys and values together, in bytes (ACS: 1 KB).
+    pub metadata_bytes: usize,
+    /// Above this many participants a thread has no read receipts or typing (ACS: 20).
+    pub receipts_participants: usize,
+    /// The body of any request whose operation names no smaller one, in bytes.
+    pub body_bytes: usize,
+    /// How many periods of membership are remembered for one participant of one thread.
+    pub membership_periods: usize,
+    /// For how long a repeatability id names its first result.
+    pub repeatability_secs: u64,
+    /// How far a signature's date may lie from now.
+    pub clock_skew_secs: u64,
+    /// From the first byte of a request's head to its end; past it 408.
+    pub head_timeout_secs: u64,
+    /// From the end of the head to the end of the body; past it 408.
+    pub body_timeout_secs: u64,
+    /// How long a kept-alive connection may rest between requests.
+    pub idle_timeout_secs: u64,
+    /// How long a TLS handshake may take.
+    pub handshake_timeout_secs: u64,
+    /// From accepted request to answer; past it 503.
+    pub request_timeout_secs: u64,
+    /// How long a stopping server waits for requests under way.
+    pub drain_timeout_secs: u64,
+    /// Open connections; past it new ones wait in the listener's queue.
+    pub connections: usize,
+    /// Failed authentications from one address within a minute before answers to it slow down.
+    pub auth_failures_per_minute: u32,
+    /// Commits waiting for the store; past it 503.
+    pub commit_queue: usize,
+    /// Commits merged into one transaction.
+    pub commit_batch: usize,
+    /// How often a commit that lost a race is built anew before the answer is 503.
+    pub commit_attempts: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            participants_per_thread: 250,
+            participants_per_request: 200,
+            message_bytes: 28 * 1024,
+            page_size: 200,
+            topic_chars: 250,
+            display_name_chars: 256,
+            metadata_bytes: 1024,
+            receipts_participants: 20,
+            body_bytes: 256 * 1024,
+            membership_periods: 64,
+            repeatability_secs: 24 * 3600,
+            clock_skew_secs: 300,
+            head_timeout_secs: 10,
+            body_timeout_secs: 30,
+            idle_timeout_secs: 120,
+            handshake_timeout_secs: 10,
+            request_timeout_secs: 30,
+            drain_timeout_secs: 10,
+            connections: 20_000,
+            auth_failures_per_minute: 20,
+            commit_queue: 16_384,
+            commit_batch: 1_024,
+            commit_attempts: 16,
+        }
+    }
+}
+
+impl Limits {
+    /// How long a repeatability id names its first result.
+    #[must_use]
+    pub const fn repeatability(&self) -> Duration {
+        Duration::from_secs(self.repeatability_secs)
+    }
+
+    /// How far a signature's date may lie from now.
+    #[must_use]
+    pub const fn clock_skew(&self) -> Duration {
+        Duration::from_secs(self.clock_skew_secs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_those_of_acs() {
+        let limits = Limits::default();
+        assert_eq!(
+            (limits.participants_per_thread, limits.page_size, limits.message_bytes),
+            (250, 200, 28_672)
+        );
+        assert_eq!(limits.clock_skew(), Duration::from_secs(300));
+        assert_eq!(limits.repeatability(), Duration::from_secs(86_400));
+        assert!(limits.message_bytes < limits.body_bytes && limits.body_bytes < MAX_RECORD);
+    }
+}
