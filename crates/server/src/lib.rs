@@ -1,1 +1,3 @@
-//! server
+//! The server: listeners, handlers, services, configuration and the command line.
+
+pub mod net;
