@@ -1,8 +1,9 @@
-//! The server: everything between a socket and a sealed row. Each module says what it is for; `docs/architecture.md`
-//! says how they hang together.
+//! The server: listeners, handlers, services, configuration and the command line.
 
 pub mod api;
 pub mod directory;
 pub mod http;
+pub mod net;
 pub mod service;
+#[doc(hidden)]
 pub mod testing;
