@@ -1,14 +1,20 @@
 //! Making unreadable what a user wrote.
 
-use base::UserId;
-use guard::BoxFuture;
-use store::{Draft, Reader, StoreError};
+use base::{Rng, Timestamp, UserId};
+use store::{Draft, Reader};
 
-/// Adds to `draft` the destruction of all keys under which `user` wrote.
-pub fn forget_user<'a>(
-    _reader: &'a mut Reader,
-    _draft: &'a mut Draft,
+use super::ChatError;
+
+/// Adds to `draft` the destruction of all keys of what `user` wrote and was called in the chats of the resource.
+///
+/// # Errors
+/// Those of the store.
+pub async fn forget_user(
+    _reader: &mut Reader,
+    _draft: &mut Draft,
     _user: UserId,
-) -> BoxFuture<'a, Result<(), StoreError>> {
-    Box::pin(async { Ok(()) })
+    _now: Timestamp,
+    _rng: &dyn Rng,
+) -> Result<(), ChatError> {
+    Ok(())
 }

@@ -2,7 +2,8 @@
 
 pub mod erasure;
 
-use store::KeyspaceDef;
+use store::{KeyspaceDef, StoreError};
+use thiserror::Error;
 
 /// What the chat remembers between requests, and can forget at any time.
 #[derive(Debug, Default)]
@@ -14,6 +15,14 @@ impl ChatState {
     pub fn new() -> Self {
         Self {}
     }
+}
+
+/// Why the chat did not do what was asked.
+#[derive(Debug, Error)]
+pub enum ChatError {
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// All keyspaces of the chat.
