@@ -87,7 +87,8 @@ pub fn admit(who: Who, permission: Permission) -> Result<(), Refusal> {
     }
 }
 
-/// The whole decision.
+/// The whole decision on one thread, or on one message of it. Where no single thread is asked for, as when a user lists
+/// their own, [`admit`] is the whole decision.
 #[must_use]
 pub fn decide(who: Who, facts: Facts, permission: Permission) -> Decision {
     if let Err(refusal) = admit(who, permission) {
@@ -138,7 +139,7 @@ mod tests {
 
     #[test]
     fn only_the_author_edits_and_only_while_in_the_thread() {
-        let edit = permission("chat.message.edit");
+        let edit = permission("chat/messages/update");
         let chat = user(&[Scope::Chat]);
         let author = |standing| Facts { standing, author: true };
         assert_eq!(decide(chat, author(Standing::Member), edit), Decision::Allow);
@@ -151,7 +152,7 @@ mod tests {
     fn a_former_member_sees_the_past_and_nothing_else() {
         let chat = user(&[Scope::Chat]);
         let former = Facts { standing: Standing::Former, author: true };
-        for permission in Permission::all().filter(|p| p.name().starts_with("chat.")) {
+        for permission in Permission::all().filter(|p| p.name().starts_with("chat/")) {
             let expected = match permission.needs() {
                 Needs::Past => Decision::AllowPast,
                 Needs::Nothing => Decision::Allow,
@@ -177,7 +178,7 @@ mod tests {
     #[test]
     fn voice_opens_no_chat() {
         let voice = user(&[Scope::Voip, Scope::VoipJoin]);
-        for permission in Permission::all().filter(|p| p.name().starts_with("chat.")) {
+        for permission in Permission::all().filter(|p| p.name().starts_with("chat/")) {
             assert_eq!(decide(voice, MEMBER, permission), Decision::Refuse(Refusal::Forbidden));
         }
     }

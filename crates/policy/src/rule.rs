@@ -46,25 +46,24 @@ const fn rule(name: &'static str, door: Door, needs: Needs) -> Rule {
 
 static RULES: &[Rule] = &[
     rule("public", Door::Open, Needs::Nothing),
-    rule("identity.create", Door::Key, Needs::Nothing),
-    rule("identity.delete", Door::Key, Needs::Nothing),
-    rule("identity.issue_token", Door::Key, Needs::Nothing),
-    rule("identity.revoke_tokens", Door::Key, Needs::Nothing),
-    rule("chat.thread.create", SHAPE, Needs::Nothing),
-    rule("chat.thread.update", SHAPE, Needs::Present),
-    rule("chat.thread.delete", SHAPE, Needs::Present),
-    rule("chat.thread.list", TALK, Needs::Nothing),
-    rule("chat.thread.read", TALK, Needs::Present),
-    rule("chat.participant.add", INVITE, Needs::Present),
-    rule("chat.participant.remove", INVITE, Needs::Present),
-    rule("chat.participant.list", TALK, Needs::Present),
-    rule("chat.message.send", TALK, Needs::Present),
-    rule("chat.message.read", TALK, Needs::Past),
-    rule("chat.message.edit", TALK, Needs::Author),
-    rule("chat.message.delete", TALK, Needs::Author),
-    rule("chat.receipt.send", TALK, Needs::Present),
-    rule("chat.receipt.list", TALK, Needs::Present),
-    rule("chat.typing.send", TALK, Needs::Present),
+    rule("identity/create", Door::Key, Needs::Nothing),
+    rule("identity/delete", Door::Key, Needs::Nothing),
+    rule("identity/tokens/issue", Door::Key, Needs::Nothing),
+    rule("identity/tokens/revoke", Door::Key, Needs::Nothing),
+    rule("chat/threads/create", SHAPE, Needs::Nothing),
+    rule("chat/threads/update", SHAPE, Needs::Present),
+    rule("chat/threads/delete", SHAPE, Needs::Present),
+    rule("chat/threads/read", TALK, Needs::Present),
+    rule("chat/participants/add", INVITE, Needs::Present),
+    rule("chat/participants/remove", INVITE, Needs::Present),
+    rule("chat/participants/read", TALK, Needs::Present),
+    rule("chat/messages/send", TALK, Needs::Present),
+    rule("chat/messages/read", TALK, Needs::Past),
+    rule("chat/messages/update", TALK, Needs::Author),
+    rule("chat/messages/delete", TALK, Needs::Author),
+    rule("chat/receipts/send", TALK, Needs::Present),
+    rule("chat/receipts/read", TALK, Needs::Present),
+    rule("chat/typing/send", TALK, Needs::Present),
 ];
 
 /// Something a caller may or may not do. It can only be had from the rules.
@@ -112,7 +111,7 @@ mod tests {
             assert!(RULES[..at].iter().all(|other| other.name != rule.name), "{}", rule.name);
             assert_eq!(Permission::named(rule.name).map(Permission::name), Some(rule.name));
         }
-        assert!(Permission::named("chat.thread.burn").is_none());
+        assert!(Permission::named("chat/threads/burn").is_none());
         assert!(Permission::named("").is_none());
     }
 }

@@ -4,17 +4,17 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ::http::HeaderMap;
+use ::http::{HeaderMap, Uri};
 use base::{Clock, Limits, ResourceId, Rng};
 use bytes::Bytes;
 use guard::token::Claims;
 use store::Cell;
-use wire::error::ApiError;
-use wire::operation::{Operation, Params};
+use wire::operation::{Audit, Operation, Params};
+use wire::{ApiError, ApiVersion, Query};
 
-use super::query::Query;
 use super::rates::Rates;
 use crate::directory::{Directory, ResourceEntry};
+use crate::service::audit::Act;
 use crate::service::chat::ChatState;
 use crate::service::identity::IdentityCache;
 
@@ -68,12 +68,10 @@ pub struct Context {
     pub operation: &'static Operation,
     /// Path parameters, percent-decoded.
     pub params: Params,
-    /// Query parameters, decoded.
-    pub query: Query,
+    /// The request target.
+    pub uri: Uri,
     /// The API version, one of the operation's own list; empty where the operation has none.
-    pub api_version: &'static str,
-    /// Scheme and host as the client wrote them, without a final slash, for `nextLink` and `Location`.
-    pub base_url: String,
+    pub api_version: ApiVersion,
     /// All request headers.
     pub headers: HeaderMap,
     /// The whole body.
@@ -115,6 +113,31 @@ impl Context {
         &*self.state.rng
     }
 
+    /// The query parameters.
+    ///
+    /// # Errors
+    /// None after routing, which reads them first.
+    pub fn query(&self) -> Result<Query<'_>, ApiError> {
+        Query::parse(self.uri.query())
+    }
+
+    /// Scheme and host as the client wrote them, without a final slash, for `nextLink` and `Location`.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        let named = self.uri.authority().map(|authority| authority.as_str()).or_else(|| self.header("host"));
+        format!("https://{}", named.unwrap_or("localhost"))
+    }
+
+    /// Who does what, for the audit entry that the operation's row asks for.
+    #[must_use]
+    pub fn act(&self) -> Act {
+        let name = match self.operation.audit {
+            Audit::None => None,
+            Audit::Act(name) => Some(name),
+        };
+        Act { name, by: self.actor() }
+    }
+
     /// One header as text, when it is there and printable ASCII.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -129,7 +152,7 @@ impl Context {
     pub fn claims(&self) -> Result<&Arc<Claims>, ApiError> {
         match &self.caller {
             Caller::User(user) => Ok(&user.claims),
-            Caller::Nobody | Caller::AccessKey { .. } => Err(super::access::denied()),
+            Caller::Nobody | Caller::AccessKey { .. } => Err(ApiError::unauthorized()),
         }
     }
 

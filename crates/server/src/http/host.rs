@@ -2,8 +2,25 @@
 
 use std::borrow::Cow;
 
+use ::http::header;
+use ::http::request::Parts;
+
 /// The longest host that is looked at: a DNS name has at most 253 characters (RFC 1035), a port five more and a colon.
 const MAX_HOST: usize = 259;
+
+/// The host a request is for, as the client wrote it: that of an absolute target, which counts more (RFC 9112, section
+/// 3.2.2), else the one `Host` header.
+#[must_use]
+pub fn of(head: &Parts) -> Option<&str> {
+    if let Some(authority) = head.uri.authority() {
+        return Some(authority.as_str());
+    }
+    let mut all = head.headers.get_all(header::HOST).iter();
+    match (all.next(), all.next()) {
+        (Some(one), None) => one.to_str().ok(),
+        _ => None,
+    }
+}
 
 /// The name in `host` without its port and final dot, in lower case. `None` when it is no host: empty, too long, or
 /// with characters no host name has.

@@ -2,7 +2,7 @@
 
 use ::http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
-use wire::error::ApiError;
+use wire::ApiError;
 
 /// A successful answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Reply {
     /// # Errors
     /// 500 when `value` cannot be written as JSON, which no response type allows.
     pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Self, ApiError> {
-        let body = serde_json::to_vec(value).map_err(|_| super::outgoing::internal())?;
+        let body = serde_json::to_vec(value).map_err(|_| ApiError::internal())?;
         Ok(Self { status, body: Some(body), headers: Vec::new() })
     }
 
