@@ -156,7 +156,13 @@ impl App {
     }
 
     /// Lets the caller in, counts the request, and runs the handler.
-    async fn handle(&self, routed: Routed, head: Parts, body: Bytes, peer: IpAddr) -> Result<Reply, ApiError> {
+    async fn handle(
+        &self,
+        routed: Routed,
+        head: Parts,
+        body: Bytes,
+        peer: IpAddr,
+    ) -> Result<Reply, ApiError> {
         let row = &self.rows[routed.row];
         let operation = row.operation;
         let limits = &self.state.limits;
@@ -278,4 +284,3 @@ impl Context {
         }
     }
 }
-

@@ -64,8 +64,11 @@ where
 {
     let progress = Arc::new(Progress::new(shared.timeouts));
     let gate = Gate::new(io, Arc::clone(&progress));
-    let exchange =
-        Exchange { service: Arc::clone(&shared.service), progress: Arc::clone(&progress), peer: peer.to_canonical() };
+    let exchange = Exchange {
+        service: Arc::clone(&shared.service),
+        progress: Arc::clone(&progress),
+        peer: peer.to_canonical(),
+    };
     let mut http = shared.http.serve_connection(gate, exchange);
     let end = {
         let (_, deadline) = progress.now_at();
@@ -199,7 +202,8 @@ async fn render(response: Response, date: &str) -> Vec<u8> {
         Ok(whole) => whole.to_bytes(),
         Err(never) => match never {},
     };
-    let mut out = format!("HTTP/1.1 {} {}\r\n", head.status.as_str(), head.status.canonical_reason().unwrap_or(""));
+    let mut out =
+        format!("HTTP/1.1 {} {}\r\n", head.status.as_str(), head.status.canonical_reason().unwrap_or(""));
     out.push_str(&format!("date: {date}\r\nconnection: close\r\ncontent-length: {}\r\n", body.len()));
     let mut out = out.into_bytes();
     for (name, value) in &head.headers {

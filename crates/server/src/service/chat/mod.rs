@@ -20,6 +20,9 @@ impl ChatState {
 /// Why the chat did not do what was asked.
 #[derive(Debug, Error)]
 pub enum ChatError {
+    /// Not a participant, not the sender, or no such thread: one answer for all.
+    #[error("not permitted")]
+    Forbidden,
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
