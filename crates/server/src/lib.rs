@@ -4,6 +4,7 @@ pub mod api;
 pub mod directory;
 pub mod http;
 pub mod net;
+pub mod observe;
 pub mod service;
 #[doc(hidden)]
 pub mod testing;

@@ -151,7 +151,8 @@ fn fields(lines: Lines<'_>, version: Version) -> Result<Framing, Refusal> {
             4 if name.eq_ignore_ascii_case(b"host") => hosts += 1,
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 // Also refused when both say the same: a proxy in front may have merged or chosen otherwise.
-                if length.replace(content_length(value)?).is_some() {
+                let twice = length.replace(content_length(value)?).is_some();
+                if twice {
                     return Err(Refusal::Malformed);
                 }
             }
