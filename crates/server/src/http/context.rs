@@ -14,6 +14,7 @@ use wire::{ApiError, ApiVersion, Query};
 
 use super::rates::Rates;
 use crate::directory::{Directory, ResourceEntry};
+use crate::observe::health::Health;
 use crate::service::audit::Act;
 use crate::service::chat::ChatState;
 use crate::service::identity::IdentityCache;
@@ -32,6 +33,8 @@ pub struct State {
     pub identities: IdentityCache,
     /// What the chat remembers between requests.
     pub chat: ChatState,
+    /// Whether this node can serve.
+    pub health: Health,
     /// Requests counted against the rate limits.
     pub(crate) rates: Rates,
 }

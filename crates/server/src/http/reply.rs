@@ -22,9 +22,9 @@ impl Reply {
         Self { status, body: None, headers: Vec::new() }
     }
 
-    /// An answer with a JSON body that is written already.
+    /// An answer with a body that is JSON already.
     #[must_use]
-    pub const fn rendered(status: StatusCode, body: Vec<u8>) -> Self {
+    pub const fn body(status: StatusCode, body: Vec<u8>) -> Self {
         Self { status, body: Some(body), headers: Vec::new() }
     }
 

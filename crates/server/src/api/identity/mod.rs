@@ -73,10 +73,6 @@ fn refused(error: &IdentityError) -> ApiError {
         IdentityError::NotOwned => ApiError::identity_not_owned(),
         IdentityError::Busy => service::busy(),
         IdentityError::Store(error) => service::unavailable(error),
-        IdentityError::Chat(error) => {
-            tracing::error!(%error, "the chat could not forget a user");
-            ApiError::internal()
-        }
     }
 }
 

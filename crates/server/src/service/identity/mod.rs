@@ -14,7 +14,7 @@ pub use live::{IdentityCache, LiveUser};
 pub use rows::{Identities, IdentityRow, keyspaces};
 
 use super::audit::{self, Act, Target};
-use super::chat::{ChatError, erasure};
+use super::chat::erasure;
 use super::resources::CellTokens;
 
 /// Why an identity operation did not happen.
@@ -26,9 +26,6 @@ pub enum IdentityError {
     /// Too many tries lost a race against others.
     #[error("too many concurrent changes of one identity")]
     Busy,
-    /// The chat could not forget the user.
-    #[error(transparent)]
-    Chat(ChatError),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -160,12 +157,8 @@ impl IdentityDesk<'_> {
         let mut draft = self.cell.draft(self.resource).await?;
         draft.expect_version::<Identities>(&user, found.version);
         draft.delete::<Identities>(&user);
-        let forgotten = erasure::forget_user(&mut reader, &mut draft, user, self.clock.now(), self.rng).await;
+        erasure::forget_user(self.cell, &mut reader, &mut draft, user).await?;
         drop(reader);
-        forgotten.map_err(|error| match error {
-            ChatError::Store(error) => IdentityError::Store(error),
-            other => IdentityError::Chat(other),
-        })?;
         self.audit(&mut draft, user)?;
         draft.commit().await?;
         self.cache.forget_user(self.resource, user);
