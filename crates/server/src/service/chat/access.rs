@@ -1,7 +1,7 @@
 //! Who the caller is to a thread. Resolving and authorising are one step: what comes out is either a standing that says
 //! what may be done, or a refusal that says nothing.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use base::{BoundedCache, MessageId, ResourceId, ThreadId, Timestamp, UserId};
 use store::{Draft, Opened, Reader, ScopeHandle, Versioned};
@@ -87,7 +87,7 @@ impl Desk<'_> {
         let (live, thread_version) = match reader.try_get::<Threads>(&thread).await? {
             Some(Opened::Value(Versioned { value: ThreadRow::Live(live), version, .. })) => (live, version),
             Some(_) => {
-                let was_in = reader.exists::<Memberships>(&(self.user(), thread)).await?;
+                let was_in = reader.try_get::<Memberships>(&(self.user(), thread)).await?.is_some();
                 return Err(if was_in { ChatError::ThreadDeleted } else { ChatError::Forbidden });
             }
             None => return Err(ChatError::Forbidden),
@@ -126,11 +126,10 @@ impl Desk<'_> {
     }
 
     /// Makes a commit conditional on the membership it rests on.
-    pub(crate) fn expect(&self, draft: &mut Draft, member: &Member) -> Result<(), ChatError> {
-        self.identities.expect(draft, &member.caller)?;
-        draft.expect_version::<Threads>(&member.thread, member.versions.thread)?;
-        draft.expect_version::<Participants>(&(member.thread, self.user()), member.versions.participant)?;
-        Ok(())
+    pub(crate) fn expect(&self, draft: &mut Draft, member: &Member) {
+        self.identities.expect(draft, &member.caller);
+        draft.expect_version::<Threads>(&member.thread, member.versions.thread);
+        draft.expect_version::<Participants>(&(member.thread, self.user()), member.versions.participant);
     }
 
     /// Forgets what was seen before, after a commit that rested on it lost.
@@ -140,13 +139,13 @@ impl Desk<'_> {
     }
 
     /// The key of what the caller writes in `thread`.
-    pub(crate) async fn author_key(&self, reader: &mut Reader, thread: ThreadId) -> Result<Arc<ScopeHandle>, ChatError> {
+    pub(crate) async fn author_key(&self, reader: &mut Reader, thread: ThreadId) -> Result<ScopeHandle, ChatError> {
         let key = reader.scope_key(&author_scope(thread, self.user())).await?;
         key.ok_or(ChatError::Forbidden)
     }
 
     /// The key of what belongs to `thread` as a whole.
-    pub(crate) async fn thread_key(&self, reader: &mut Reader, thread: ThreadId) -> Result<Arc<ScopeHandle>, ChatError> {
+    pub(crate) async fn thread_key(&self, reader: &mut Reader, thread: ThreadId) -> Result<ScopeHandle, ChatError> {
         let key = reader.scope_key(&thread_scope(thread)).await?;
         key.ok_or(ChatError::Forbidden)
     }

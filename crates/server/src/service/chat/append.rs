@@ -63,7 +63,7 @@ impl Ends {
         if self.knows(thread) {
             return Ok(());
         }
-        let found = reader.last_key::<Messages>(thread.1.as_bytes(), None).await?;
+        let found = reader.last_key::<Messages>(&thread.1).await?;
         let reading = self.readings.fetch_add(1, Ordering::Relaxed);
         let end = match found {
             None => End { last: None, sequence: 0, reading },
@@ -92,7 +92,7 @@ impl Ends {
         let Some(end) = shard.get_mut(&thread) else { return Ok(None) };
         let place = end.next(now)?;
         let last = end.last.map(|id| (thread.1, id));
-        draft.expect_last::<Messages>(thread.1.as_bytes().to_vec(), last.as_ref())?;
+        draft.expect_last::<Messages>(thread.1.as_bytes().to_vec(), last.as_ref());
         fill(place, &mut draft)?;
         let pending = draft.submit()?;
         *end = End { last: Some(place.id), sequence: place.sequence, reading: place.reading };

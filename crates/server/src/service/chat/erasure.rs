@@ -5,11 +5,9 @@
 //! replaced by an empty one, which keeps the numbering), receipts, memberships and names. It works in small commits,
 //! may be stopped anywhere and begun again, and does nothing twice.
 
-use std::ops::Bound;
-
-use base::{MessageId, ResourceId, ThreadId, Timestamp, UserId};
+use base::{ResourceId, ThreadId, Timestamp, UserId};
 use guard::BoxFuture;
-use store::{Cell, Direction, Draft, Keyspace, Opened, Reader, StoreError};
+use store::{Cell, Direction, Draft, KeyRange, Keyspace, Opened, Reader, StoreError};
 
 use super::ChatError;
 use super::rows::{
@@ -29,7 +27,7 @@ pub fn forget_user<'a>(
 ) -> BoxFuture<'a, Result<(), StoreError>> {
     Box::pin(async move {
         for thread in memberships(reader, user).await? {
-            draft.destroy_scope_key(&author_scope(thread, user))?;
+            draft.destroy_scope_key(&author_scope(thread, user));
         }
         let key = (Timestamp::EPOCH, *user.as_bytes());
         draft.put_in_resource::<Erasures>(&key, &ErasureRow::User(user), HINT_RESOURCE)
@@ -44,7 +42,7 @@ pub async fn sweep(cell: &Cell, resource: ResourceId) -> Result<usize, ChatError
     let mut completed = 0;
     loop {
         let mut reader = cell.read(resource).await?;
-        let due = reader.scan::<Erasures>(Bound::Unbounded, Bound::Unbounded, Direction::Forward, 1).await?;
+        let due = reader.scan::<Erasures>(KeyRange::all(), Direction::Forward, 1).await?;
         drop(reader);
         let Some((key, Opened::Value(row))) = due.into_iter().next() else { return Ok(completed) };
         match row.value {
@@ -52,7 +50,7 @@ pub async fn sweep(cell: &Cell, resource: ResourceId) -> Result<usize, ChatError
             ErasureRow::User(user) => sweep_user(cell, resource, user).await?,
         }
         let mut draft = cell.draft(resource).await?;
-        draft.delete::<Erasures>(&key)?;
+        draft.delete::<Erasures>(&key);
         draft.commit().await?;
         completed += 1;
     }
@@ -60,30 +58,24 @@ pub async fn sweep(cell: &Cell, resource: ResourceId) -> Result<usize, ChatError
 
 /// Removes all rows of a deleted thread, but for its tombstone and the fact of who was in it.
 async fn sweep_thread(cell: &Cell, resource: ResourceId, thread: ThreadId) -> Result<(), ChatError> {
-    let (first, last) = (UserId::from_bytes([0; 16]), UserId::from_bytes([0xFF; 16]));
-    let end = Timestamp::from_millis(u64::MAX);
-    let (oldest, newest) = (MessageId(0), MessageId(u64::MAX));
-    clear::<Messages>(cell, resource, (thread, oldest), (thread, newest)).await?;
-    clear::<Changes>(cell, resource, (thread, Timestamp::EPOCH, oldest), (thread, end, newest)).await?;
-    clear::<Receipts>(cell, resource, (thread, first), (thread, last)).await?;
-    clear::<Participants>(cell, resource, (thread, first), (thread, last)).await
+    clear::<Messages>(cell, resource, &thread).await?;
+    clear::<Changes>(cell, resource, &thread).await?;
+    clear::<Receipts>(cell, resource, &thread).await?;
+    clear::<Participants>(cell, resource, &thread).await
 }
 
-/// Deletes every row of a keyspace between two keys, both included.
-async fn clear<K: Keyspace>(cell: &Cell, resource: ResourceId, from: K::Key, to: K::Key) -> Result<(), ChatError>
-where
-    K::Key: Clone,
-{
+/// Deletes every row of a keyspace that belongs to `thread`.
+async fn clear<K: Keyspace>(cell: &Cell, resource: ResourceId, thread: &ThreadId) -> Result<(), ChatError> {
     loop {
         let mut reader = cell.read(resource).await?;
-        let keys = reader.keys::<K>(Bound::Included(from.clone()), Bound::Included(to.clone()), AT_ONCE).await?;
+        let rows = reader.scan_keys::<K>(KeyRange::prefix(thread), Direction::Forward, AT_ONCE).await?;
         drop(reader);
-        if keys.is_empty() {
+        if rows.is_empty() {
             return Ok(());
         }
         let mut draft = cell.draft(resource).await?;
-        for key in &keys {
-            draft.delete::<K>(key)?;
+        for (key, ..) in &rows {
+            draft.delete::<K>(key);
         }
         draft.commit().await?;
     }
@@ -97,9 +89,9 @@ async fn sweep_user(cell: &Cell, resource: ResourceId, user: UserId) -> Result<(
     for thread in threads {
         sweep_author(cell, resource, thread, user).await?;
         let mut draft = cell.draft(resource).await?;
-        draft.delete::<Receipts>(&(thread, user))?;
-        draft.delete::<Participants>(&(thread, user))?;
-        draft.delete::<Memberships>(&(user, thread))?;
+        draft.delete::<Receipts>(&(thread, user));
+        draft.delete::<Participants>(&(thread, user));
+        draft.delete::<Memberships>(&(user, thread));
         draft.commit().await?;
     }
     Ok(())
@@ -107,23 +99,22 @@ async fn sweep_user(cell: &Cell, resource: ResourceId, user: UserId) -> Result<(
 
 /// Empties the messages that `user` wrote in `thread`.
 async fn sweep_author(cell: &Cell, resource: ResourceId, thread: ThreadId, user: UserId) -> Result<(), ChatError> {
-    let mut after = Bound::Included((thread, MessageId(0)));
+    let mut range = KeyRange::prefix(&thread);
     loop {
         let mut reader = cell.read(resource).await?;
-        let end = Bound::Included((thread, MessageId(u64::MAX)));
-        let hints = reader.hints::<Messages>(after, end, AT_ONCE).await?;
-        let Some(((_, last), _)) = hints.last() else { return Ok(()) };
-        after = Bound::Excluded((thread, *last));
+        let rows = reader.scan_keys::<Messages>(range.clone(), Direction::Forward, AT_ONCE).await?;
+        let Some((last, ..)) = rows.last() else { return Ok(()) };
+        range = range.after(last);
         let Some(key) = reader.scope_key(&thread_scope(thread)).await? else { return Ok(()) };
         drop(reader);
         let mut draft = cell.draft(resource).await?;
         let mut found = false;
-        for (row, hint) in hints {
+        for (row, version, hint) in rows {
             let hint = Hint::parse(&hint).ok_or(StoreError::Corrupt { keyspace: "chat_message" })?;
             if hint.author == Some(user) {
                 let hint = Hint { author: None, sequence: hint.sequence }.to_bytes();
                 // A thread that is deleted in this moment must not have a row put back.
-                draft.expect_exists::<Messages>(&row)?;
+                draft.expect_version::<Messages>(&row, version);
                 draft.put::<Messages>(&row, &MessageRow::new(Body::Erased), &hint, &key)?;
                 found = true;
             }

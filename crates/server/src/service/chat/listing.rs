@@ -4,10 +4,8 @@
 //! With a start time the listing has two parts: what was written since, then what is older and was edited or deleted
 //! since, by the instant of that change.
 
-use std::ops::Bound;
-
 use base::{MessageId, ThreadId, Timestamp};
-use store::{Direction, Opened, Reader, StoreError};
+use store::{Direction, KeyRange, Opened, Reader, StoreError};
 
 use super::access::Standing;
 use super::rows::{Body, Changes, Hint, MessageRow, Messages};
@@ -120,9 +118,10 @@ impl Desk<'_> {
                     return Ok(Left::From(MessageCursor::Written(MessageId(high))));
                 }
                 let asked = (page.wanted - page.rows.len() + 1).min(page.budget);
-                let from = Bound::Included((standing.thread, MessageId(low)));
-                let to = Bound::Excluded((standing.thread, MessageId(high)));
-                let rows = reader.scan::<Messages>(from, to, Direction::Backward, asked).await?;
+                let range = KeyRange::all()
+                    .starting_at(&(standing.thread, MessageId(low)))
+                    .before(&(standing.thread, MessageId(high)));
+                let rows = reader.scan::<Messages>(range, Direction::Backward, asked).await?;
                 page.budget -= rows.len();
                 let exhausted = rows.len() < asked;
                 for ((_, id), opened) in rows {
@@ -156,14 +155,15 @@ impl Desk<'_> {
                 return Ok(Left::From(MessageCursor::Changed(below.0, below.1)));
             }
             let asked = (page.wanted - page.rows.len() + 1).min(page.budget);
-            let from = Bound::Included((thread, Timestamp::from_millis(start), MessageId(0)));
-            let to = Bound::Excluded((thread, below.0, below.1));
-            let changes = reader.scan::<Changes>(from, to, Direction::Backward, asked).await?;
+            let range = KeyRange::all()
+                .starting_at(&(thread, Timestamp::from_millis(start)))
+                .before(&(thread, below.0, below.1));
+            let changes = reader.scan_keys::<Changes>(range, Direction::Backward, asked).await?;
             page.budget -= changes.len();
             let exhausted = changes.len() < asked;
-            let keys: Vec<_> = changes.iter().map(|((_, _, id), _)| (thread, *id)).collect();
-            let rows = reader.multi_try_get::<Messages>(&keys).await?;
-            for (((_, at, id), _), row) in changes.into_iter().zip(rows) {
+            let keys: Vec<_> = changes.iter().map(|((_, _, id), ..)| (thread, *id)).collect();
+            let rows = reader.multi_get::<Messages>(&keys).await?;
+            for (((_, at, id), ..), row) in changes.into_iter().zip(rows) {
                 if page.is_full() {
                     return Ok(Left::From(MessageCursor::Changed(below.0, below.1)));
                 }

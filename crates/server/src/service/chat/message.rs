@@ -1,7 +1,7 @@
 //! Sending, reading, editing and deleting one message. Only its sender may edit or delete it.
 
 use base::{MessageId, Personal, ThreadId, Timestamp};
-use store::{Draft, Opened, Reader, StoreError, Versioned};
+use store::{Opened, Reader, StoreError, Versioned};
 
 use super::access::{Member, Standing};
 use super::append::Place;
@@ -58,13 +58,13 @@ impl Desk<'_> {
         self.retry(async |lost| {
             let (member, key) = self.sender(thread, lost == 0).await?;
             let mut draft = self.draft().await?;
-            self.expect(&mut draft, &member)?;
+            self.expect(&mut draft, &member);
             let placed = self.state.ends.append(self.key(thread), self.clock.now(), draft, |place, draft| {
                 let hint = Hint { author: Some(self.user()), sequence: place.sequence };
                 draft.put::<Messages>(&(thread, place.id), &row, &hint.to_bytes(), &key)
             })?;
             let Some((place, pending)) = placed else { return Err(StoreError::Conflict.into()) };
-            self.settle(thread, place, pending.await)
+            self.settle(thread, place, pending.await.map_err(StoreError::from))
         })
         .await
     }
@@ -191,7 +191,7 @@ impl Desk<'_> {
         if hint.author != Some(self.user()) {
             return Err(ChatError::Forbidden);
         }
-        let last = reader.last_key::<Messages>(thread.as_bytes(), None).await?;
+        let last = reader.last_key::<Messages>(&thread).await?;
         let end = last.map_or(Timestamp::EPOCH, |((_, id), _)| Timestamp::from_millis(id.0));
         Ok(Own { member, row, hint, version, at: self.clock.now().max(end) })
     }
@@ -205,11 +205,11 @@ impl Desk<'_> {
         before: Option<Timestamp>,
     ) -> Result<(), ChatError> {
         let key = self.author_key(reader, thread).await?;
-        let mut draft: Draft = self.draft().await?;
-        self.expect(&mut draft, &own.member)?;
-        draft.expect_version::<Messages>(&(thread, id), own.version)?;
+        let mut draft = self.draft().await?;
+        self.expect(&mut draft, &own.member);
+        draft.expect_version::<Messages>(&(thread, id), own.version);
         if let Some(before) = before {
-            draft.delete::<Changes>(&(thread, before, id))?;
+            draft.delete::<Changes>(&(thread, before, id));
         }
         draft.put_in_resource::<Changes>(&(thread, own.at, id), &(), HINT_RESOURCE)?;
         draft.put::<Messages>(&(thread, id), &own.row, &own.hint.to_bytes(), &key)?;

@@ -1,9 +1,7 @@
 //! Adding, removing and listing the participants of a thread.
 
-use std::ops::Bound;
-
 use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
-use store::{Direction, Opened, Reader, Versioned};
+use store::{Direction, KeyRange, Opened, Reader, Versioned};
 
 use super::rows::{
     Body, HINT_RESOURCE, Memberships, ParticipantRow, Participants, ThreadRow, Threads, author_scope,
@@ -81,7 +79,7 @@ impl Desk<'_> {
                 });
             }
             let mut draft = self.draft().await?;
-            self.expect(&mut draft, &member)?;
+            self.expect(&mut draft, &member);
             // Written again unchanged, so that whatever rested on the old list of participants is built anew.
             let created = standing.live.created_on;
             draft.put::<Threads>(&thread, &ThreadRow::Live(standing.live), &[], &thread_key)?;
@@ -101,10 +99,10 @@ impl Desk<'_> {
                         None => draft.new_scope_key(author_scope(thread, user))?,
                     };
                     match version {
-                        Some(version) => draft.expect_version::<Participants>(&(thread, user), version)?,
-                        None => draft.expect_absent::<Participants>(&(thread, user))?,
+                        Some(version) => draft.expect_version::<Participants>(&(thread, user), version),
+                        None => draft.expect_absent::<Participants>(&(thread, user)),
                     }
-                    draft.expect_exists::<Identities>(&user)?;
+                    draft.expect_exists::<Identities>(&user);
                     row.display_name = participant.display_name.or(row.display_name);
                     if !participant.metadata.is_empty() {
                         row.metadata = participant.metadata;
@@ -138,9 +136,9 @@ impl Desk<'_> {
             let thread_key = self.thread_key(&mut reader, thread).await?;
             let key = reader.scope_key(&author_scope(thread, user)).await?.ok_or(ChatError::ParticipantUnknown)?;
             let mut draft = self.draft().await?;
-            self.expect(&mut draft, &member)?;
+            self.expect(&mut draft, &member);
             if user != self.user() {
-                draft.expect_version::<Participants>(&(thread, user), known.version)?;
+                draft.expect_version::<Participants>(&(thread, user), known.version);
             }
             draft.put::<Threads>(&thread, &ThreadRow::Live(standing.live.clone()), &[], &thread_key)?;
             let now = self.clock.now();
@@ -178,12 +176,11 @@ impl Desk<'_> {
     pub(super) async fn participants(&self, reader: &mut Reader, thread: ThreadId) -> Result<Vec<Known>, ChatError> {
         const AT_ONCE: usize = 512;
         let mut found = Vec::new();
-        let mut from = Bound::Included((thread, UserId::from_bytes([0; 16])));
-        let to = Bound::Included((thread, UserId::from_bytes([0xFF; 16])));
+        let mut range = KeyRange::prefix(&thread);
         loop {
-            let rows = reader.scan::<Participants>(from, to, Direction::Forward, AT_ONCE).await?;
-            let Some(((_, last), _)) = rows.last() else { return Ok(found) };
-            from = Bound::Excluded((thread, *last));
+            let rows = reader.scan::<Participants>(range.clone(), Direction::Forward, AT_ONCE).await?;
+            let Some((last, _)) = rows.last() else { return Ok(found) };
+            range = range.after(last);
             let exhausted = rows.len() < AT_ONCE;
             for ((_, user), row) in rows {
                 if let Opened::Value(Versioned { value, version, .. }) = row {

@@ -1,9 +1,7 @@
 //! Read receipts and typing. Both are for small threads: above a limit they are accepted and nothing comes of them.
 
-use std::ops::Bound;
-
-use base::{MessageId, ThreadId, UserId};
-use store::{Direction, Opened, Reader, Versioned};
+use base::{MessageId, ThreadId};
+use store::{Direction, KeyRange, Opened, Reader, Versioned};
 
 use super::access::Standing;
 use super::rows::{Body, MessageRow, Messages, ReceiptRow, Receipts};
@@ -33,10 +31,10 @@ impl Desk<'_> {
             let key = self.author_key(&mut reader, thread).await?;
             let row = ReceiptRow { message, read_on: self.clock.now() };
             let mut draft = self.draft().await?;
-            self.expect(&mut draft, &member)?;
+            self.expect(&mut draft, &member);
             match before {
-                Some(Versioned { version, .. }) => draft.expect_version::<Receipts>(&(thread, self.user()), version)?,
-                None => draft.expect_absent::<Receipts>(&(thread, self.user()))?,
+                Some(Versioned { version, .. }) => draft.expect_version::<Receipts>(&(thread, self.user()), version),
+                None => draft.expect_absent::<Receipts>(&(thread, self.user())),
             }
             draft.put::<Receipts>(&(thread, self.user()), &row, &[], &key)?;
             draft.commit().await?;
@@ -59,9 +57,7 @@ impl Desk<'_> {
         let mut reader = self.reader().await?;
         let (_, standing) = self.member(&mut reader, thread).await?;
         let present = self.participants(&mut reader, thread).await?;
-        let from = Bound::Included((thread, UserId::from_bytes([0; 16])));
-        let to = Bound::Included((thread, UserId::from_bytes([0xFF; 16])));
-        let rows = reader.scan::<Receipts>(from, to, Direction::Forward, store::MAX_SCAN).await?;
+        let rows = reader.scan::<Receipts>(KeyRange::prefix(&thread), Direction::Forward, store::MAX_SCAN).await?;
         let mut found = rows.into_iter().filter_map(|((_, user), row)| {
             let Opened::Value(Versioned { value: ReceiptRow { message, read_on }, .. }) = row else { return None };
             let at = present.binary_search_by_key(&user, |known| known.user).ok()?;

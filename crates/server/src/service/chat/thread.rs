@@ -1,9 +1,7 @@
 //! Creating, reading, changing and deleting a thread.
 
-use std::ops::Bound;
-
 use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
-use store::{Direction, Draft, Opened, Reader, ScopeHandle, StoreError, Versioned};
+use store::{Direction, Draft, KeyRange, Opened, Reader, ScopeHandle, StoreError, Versioned};
 
 use super::participant::NewParticipant;
 use super::rows::{
@@ -80,7 +78,7 @@ impl Desk<'_> {
             self.check_count(known.len() + 1)?;
             let thread = ThreadId::mint(self.rng);
             let mut draft = self.draft().await?;
-            self.identities.expect(&mut draft, &caller)?;
+            self.identities.expect(&mut draft, &caller);
             repeat.write(&mut draft, self.user(), thread, self.clock.now(), new.repeatability)?;
             let live = self.write_thread(&mut draft, thread, &caller, &new, &known)?;
             draft.commit().await?;
@@ -119,7 +117,7 @@ impl Desk<'_> {
                 live.delete_after_days = retention;
             }
             let mut draft = self.draft().await?;
-            self.expect(&mut draft, &member)?;
+            self.expect(&mut draft, &member);
             draft.put::<Threads>(&thread, &ThreadRow::Live(live), &[], &key)?;
             let Some(topic) = change.topic.clone() else {
                 let outcome = draft.commit().await;
@@ -143,11 +141,11 @@ impl Desk<'_> {
             let (member, _) = self.member(&mut reader, thread).await?;
             let now = self.clock.now();
             let mut draft = self.draft().await?;
-            self.expect(&mut draft, &member)?;
+            self.expect(&mut draft, &member);
             draft.put_in_resource::<Threads>(&thread, &ThreadRow::Deleted { on: now }, HINT_RESOURCE)?;
-            draft.destroy_scope_key(&thread_scope(thread))?;
+            draft.destroy_scope_key(&thread_scope(thread));
             for (_, user) in all_participants(&mut reader, thread).await? {
-                draft.destroy_scope_key(&author_scope(thread, user))?;
+                draft.destroy_scope_key(&author_scope(thread, user));
             }
             draft.put_in_resource::<Erasures>(&(now, *thread.as_bytes()), &ErasureRow::Thread(thread), HINT_RESOURCE)?;
             audit::record(&mut draft, self.act, Target::Thread(thread), now, self.rng)?;
@@ -176,14 +174,14 @@ impl Desk<'_> {
             delete_after_days: new.delete_after_days,
         };
         let key = draft.new_scope_key(thread_scope(thread))?;
-        draft.expect_absent::<Threads>(&thread)?;
+        draft.expect_absent::<Threads>(&thread);
         draft.put::<Threads>(&thread, &ThreadRow::Live(live.clone()), &[], &key)?;
         let creator = known.iter().find(|p| p.user == caller.user()).cloned();
         let creator = creator.unwrap_or_else(|| NewParticipant::named(caller.user()));
         let others = known.iter().filter(|p| p.user != caller.user()).cloned();
         let all: Vec<NewParticipant> = std::iter::once(creator).chain(others).collect();
         for participant in &all {
-            draft.expect_exists::<Identities>(&participant.user)?;
+            draft.expect_exists::<Identities>(&participant.user);
             let from = participant.share_history_from.map_or(0, |at| if at <= now { 0 } else { at.as_millis() });
             self.write_participant(draft, thread, participant, from)?;
         }
@@ -235,7 +233,7 @@ impl Desk<'_> {
             draft.put::<Messages>(&(thread, place.id), &MessageRow::new(body), &hint, key)
         })?;
         let Some((place, pending)) = placed else { return Err(StoreError::Conflict.into()) };
-        let outcome = self.settle(thread, place, pending.await);
+        let outcome = self.settle(thread, place, pending.await.map_err(StoreError::from));
         self.forget_member(thread);
         outcome
     }
@@ -253,7 +251,7 @@ impl Desk<'_> {
         wanted: &[NewParticipant],
     ) -> Result<(Vec<NewParticipant>, Vec<UserId>), ChatError> {
         let ids: Vec<UserId> = wanted.iter().map(|p| p.user).collect();
-        let found = reader.multi_try_get::<Identities>(&ids).await?;
+        let found = reader.multi_get::<Identities>(&ids).await?;
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
         for (participant, row) in wanted.iter().zip(found) {
             match row {
@@ -282,9 +280,8 @@ impl Desk<'_> {
     }
 
     async fn expired_repeats(&self, reader: &mut Reader, oldest: Timestamp) -> Result<Vec<[u8; 16]>, ChatError> {
-        let from = Bound::Included((self.user(), [0; 16]));
-        let to = Bound::Included((self.user(), [0xFF; 16]));
-        let rows = reader.scan::<Repeats>(from, to, Direction::Forward, EXPIRED_PER_CREATION).await?;
+        let range = KeyRange::prefix(&self.user());
+        let rows = reader.scan::<Repeats>(range, Direction::Forward, EXPIRED_PER_CREATION).await?;
         let old = |row: &Opened<RepeatRow>| matches!(row, Opened::Value(row) if row.value.on < oldest);
         Ok(rows.into_iter().filter(|(_, row)| old(row)).map(|((_, id), _)| id).collect())
     }
@@ -322,11 +319,11 @@ impl Repeat {
     ) -> Result<(), ChatError> {
         let Some(Repeatability { id, request }) = repeat else { return Ok(()) };
         match self.version {
-            Some(version) => draft.expect_version::<Repeats>(&(user, id), version)?,
-            None => draft.expect_absent::<Repeats>(&(user, id))?,
+            Some(version) => draft.expect_version::<Repeats>(&(user, id), version),
+            None => draft.expect_absent::<Repeats>(&(user, id)),
         }
         for old in self.expired.iter().filter(|old| **old != id) {
-            draft.delete::<Repeats>(&(user, *old))?;
+            draft.delete::<Repeats>(&(user, *old));
         }
         draft.put_in_resource::<Repeats>(&(user, id), &RepeatRow { thread, on, request }, HINT_RESOURCE)?;
         Ok(())
@@ -340,12 +337,14 @@ pub(super) async fn all_participants(
 ) -> Result<Vec<(ThreadId, UserId)>, ChatError> {
     const AT_ONCE: usize = 1_000;
     let mut found: Vec<(ThreadId, UserId)> = Vec::new();
-    let end = Bound::Included((thread, UserId::from_bytes([0xFF; 16])));
+    let mut range = KeyRange::prefix(&thread);
     loop {
-        let from = found.last().map_or(Bound::Included((thread, UserId::from_bytes([0; 16]))), |key| Bound::Excluded(*key));
-        let keys = reader.keys::<Participants>(from, end, AT_ONCE).await?;
+        let keys = reader.scan_keys::<Participants>(range.clone(), Direction::Forward, AT_ONCE).await?;
         let exhausted = keys.len() < AT_ONCE;
-        found.extend(keys);
+        found.extend(keys.into_iter().map(|(key, ..)| key));
+        if let Some(last) = found.last() {
+            range = range.after(last);
+        }
         if exhausted {
             return Ok(found);
         }

@@ -4,10 +4,9 @@
 //! log, so the last message before that instant is the same for ever, and no thread moves between pages.
 
 use std::cmp::Reverse;
-use std::ops::Bound;
 
 use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
-use store::{Opened, Reader, StoreError, Versioned};
+use store::{Direction, KeyRange, Opened, Reader, StoreError, Versioned};
 
 use super::rows::{Memberships, Messages, ParticipantRow, Participants, ThreadRow, Threads};
 use super::{ChatError, Desk};
@@ -117,12 +116,14 @@ impl Desk<'_> {
 /// The threads `user` is or was in.
 pub(super) async fn memberships(reader: &mut Reader, user: UserId) -> Result<Vec<ThreadId>, StoreError> {
     let mut found: Vec<ThreadId> = Vec::new();
-    let to = Bound::Included((user, ThreadId::from_bytes([0xFF; 16])));
+    let mut range = KeyRange::prefix(&user);
     loop {
-        let from = found.last().map_or(Bound::Included((user, ThreadId::from_bytes([0; 16]))), |id| Bound::Excluded((user, *id)));
-        let keys = reader.keys::<Memberships>(from, to, AT_ONCE).await?;
+        let keys = reader.scan_keys::<Memberships>(range.clone(), Direction::Forward, AT_ONCE).await?;
         let exhausted = keys.len() < AT_ONCE;
-        found.extend(keys.into_iter().map(|(_, thread)| thread));
+        found.extend(keys.into_iter().map(|((_, thread), ..)| thread));
+        if let Some(last) = found.last() {
+            range = range.after(&(user, *last));
+        }
         if exhausted {
             return Ok(found);
         }
@@ -138,10 +139,9 @@ async fn last_activity(
 ) -> Result<Option<Timestamp>, ChatError> {
     for period in participant.periods.iter().rev() {
         let end = period.until.unwrap_or(u64::MAX).min(as_of.as_millis().saturating_add(1));
-        let last = reader.last_key::<Messages>(thread.as_bytes(), Some(&(thread, MessageId(end)))).await?;
-        if let Some(((_, id), _)) = last
-            && id.0 >= period.from
-        {
+        let range = KeyRange::all().starting_at(&(thread, MessageId(period.from))).before(&(thread, MessageId(end)));
+        let last = reader.scan_keys::<Messages>(range, Direction::Backward, 1).await?;
+        if let Some(((_, id), ..)) = last.first() {
             return Ok(Some(Timestamp::from_millis(id.0)));
         }
     }

@@ -107,7 +107,7 @@ impl Desk<'_> {
         let mut known = HashMap::new();
         if !spoken_of.is_empty() {
             let keys: Vec<_> = spoken_of.iter().map(|user| (thread, *user)).collect();
-            let found = reader.multi_try_get::<Participants>(&keys).await?;
+            let found = reader.multi_get::<Participants>(&keys).await?;
             for (user, row) in spoken_of.into_iter().zip(found) {
                 if let Some(Opened::Value(row)) = row {
                     known.insert(user, (row.value.display_name, row.value.metadata));

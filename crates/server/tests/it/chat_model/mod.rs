@@ -3,50 +3,19 @@
 
 mod model;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Clock, Limits, ManualClock, MessageId, Personal, ResourceId, Rng, SeededRng, ThreadId, Timestamp, UserId};
+use base::{Clock, Limits, MessageId, Personal, Rng, SeededRng, ThreadId, Timestamp, UserId};
 use model::{Message, Model, No, Says};
 use server::service::chat::view::{ContentView, MessageView};
 use server::service::chat::{
-    ChatError, ChatState, Desk, MessageEdit, MessageQuery, NewMessage, NewParticipant, NewThread, ThreadChange,
-    ThreadQuery, erasure,
+    ChatError, MessageEdit, MessageQuery, NewMessage, NewParticipant, NewThread, ThreadChange, ThreadQuery, erasure,
 };
-use server::service::identity;
-use store::Cell;
 
+use crate::chat_world::{START, World};
 use crate::engines;
 
 const STEPS: u64 = 400;
-const START: u64 = 1_795_420_800_000;
-
-/// The product on one engine, with everything a desk needs.
-struct World {
-    cell: Cell,
-    resource: ResourceId,
-    state: ChatState,
-    identities: identity::IdentityCache,
-    limits: Limits,
-    clock: Arc<ManualClock>,
-    rng: Arc<SeededRng>,
-    claims: Vec<Arc<guard::token::Claims>>,
-}
-
-impl World {
-    fn desk(&self, user: usize) -> Desk<'_> {
-        Desk {
-            cell: &self.cell,
-            resource: self.resource,
-            state: &self.state,
-            identities: &self.identities,
-            limits: &self.limits,
-            clock: &*self.clock,
-            rng: &*self.rng,
-            claims: &self.claims[user],
-        }
-    }
-}
 
 fn no(error: ChatError) -> No {
     match error {
@@ -310,7 +279,7 @@ impl History {
         } else if self.model.users.len() > 3 {
             let gone = self.users[user];
             if self.model.users.contains(&gone) {
-                identity::testing::delete(&self.world.cell, self.world.resource, gone, self.model.now).await;
+                self.world.delete_identity(gone).await;
                 self.model.forget(gone);
             }
         }
@@ -340,20 +309,10 @@ impl History {
 }
 
 async fn run(engine: engines::Opened, seed: u64) {
-    let clock = Arc::new(ManualClock::new(Timestamp::from_millis(START)));
-    let rng = Arc::new(SeededRng::new(seed));
-    let cell = engine.cell(clock.clone(), rng.clone(), &server::service::keyspaces()).await;
-    let resource = ResourceId::mint(&*rng);
-    cell.create_resource_key(resource).await.unwrap();
-    let limits = Limits { participants_per_thread: 6, receipts_participants: 4, ..Limits::default() };
-    let mut claims = Vec::new();
-    for _ in 0..8 {
-        claims.push(Arc::new(identity::testing::create(&cell, resource, START).await));
-    }
-    let users: Vec<UserId> = claims.iter().map(|c| c.user).collect();
+    let mut world = World::new(engine, seed, 8).await;
+    world.limits = Limits { participants_per_thread: 6, receipts_participants: 4, ..Limits::default() };
+    let users: Vec<UserId> = world.claims.iter().map(|c| c.user).collect();
     let model = Model { now: START, users: users.clone(), max_participants: 6, small: 4, ..Model::default() };
-    let identities = identity::IdentityCache::new();
-    let world = World { cell, resource, state: ChatState::new(), identities, limits, clock, rng, claims };
     let mut history = History { world, model, dice: SeededRng::new(seed ^ 0xD1CE), users, threads: Vec::new() };
     for _ in 0..STEPS {
         history.step().await;
