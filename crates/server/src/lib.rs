@@ -1,1 +1,9 @@
-//! server
+//! The server: listeners, handlers, services, configuration and the command line.
+
+pub mod api;
+pub mod directory;
+pub mod http;
+pub mod net;
+pub mod service;
+#[doc(hidden)]
+pub mod testing;
