@@ -14,6 +14,7 @@ use wire::{ApiError, ApiVersion, Query};
 
 use super::rates::Rates;
 use crate::directory::{Directory, ResourceEntry};
+use crate::job::Jobs;
 use crate::service::audit::Act;
 use crate::service::chat::ChatState;
 use crate::service::identity::IdentityCache;
@@ -32,6 +33,8 @@ pub struct State {
     pub identities: IdentityCache,
     /// What the chat remembers between requests.
     pub chat: ChatState,
+    /// Wakes what follows an answer.
+    pub jobs: Jobs,
     /// Requests counted against the rate limits.
     pub(crate) rates: Rates,
 }

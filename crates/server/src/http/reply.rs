@@ -31,6 +31,12 @@ impl Reply {
         Ok(Self { status, body: Some(body), headers: Vec::new() })
     }
 
+    /// An answer with a body that is JSON already.
+    #[must_use]
+    pub const fn body(status: StatusCode, json: Vec<u8>) -> Self {
+        Self { status, body: Some(json), headers: Vec::new() }
+    }
+
     /// The same answer with one more header; a value that is no legal header value is left out.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {

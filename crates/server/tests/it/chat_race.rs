@@ -23,7 +23,7 @@ async fn thread_of_all(world: &World) -> ThreadId {
         topic: "all".to_owned().into(),
         participants,
         metadata: Vec::new(),
-        delete_after_days: None,
+        retention: None,
         repeatability: None,
     };
     world.desk(0).create_thread(new).await.unwrap().thread.id

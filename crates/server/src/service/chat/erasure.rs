@@ -6,7 +6,6 @@
 //! may be stopped anywhere and begun again, and does nothing twice.
 
 use base::{ResourceId, ThreadId, Timestamp, UserId};
-use guard::BoxFuture;
 use store::{Cell, Direction, Draft, KeyRange, Keyspace, Opened, Reader, StoreError};
 
 use super::ChatError;
@@ -18,20 +17,34 @@ use super::threads::memberships;
 
 /// Rows handled in one commit.
 const AT_ONCE: usize = 256;
+/// Keys destroyed in one commit, well within what a commit may hold.
+const KEYS_AT_ONCE: usize = 2_000;
 
-/// Adds to `draft` the destruction of all keys of what `user` wrote and was called in the chats of the resource.
-pub fn forget_user<'a>(
-    reader: &'a mut Reader,
-    draft: &'a mut Draft,
+/// Destroys the keys of all that `user` wrote and was called in the chats of the resource, in the commit of `draft`, which
+/// deletes the identity. Of someone in very many threads all but the last of them go in commits before: the deletion is
+/// done when `draft` is durable, and one that fails before can be asked for again.
+///
+/// # Errors
+/// Those of the store.
+pub async fn forget_user(
+    cell: &Cell,
+    reader: &mut Reader,
+    draft: &mut Draft,
     user: UserId,
-) -> BoxFuture<'a, Result<(), StoreError>> {
-    Box::pin(async move {
-        for thread in memberships(reader, user).await? {
-            draft.destroy_scope_key(&author_scope(thread, user));
+) -> Result<(), StoreError> {
+    let threads = memberships(reader, user).await?;
+    let mut chunks = threads.chunks(KEYS_AT_ONCE).peekable();
+    while let Some(chunk) = chunks.next() {
+        if chunks.peek().is_none() {
+            chunk.iter().for_each(|thread| draft.destroy_scope_key(&author_scope(*thread, user)));
+        } else {
+            let mut before = cell.draft(reader.resource()).await?;
+            chunk.iter().for_each(|thread| before.destroy_scope_key(&author_scope(*thread, user)));
+            before.commit().await?;
         }
-        let key = (Timestamp::EPOCH, *user.as_bytes());
-        draft.put_in_resource::<Erasures>(&key, &ErasureRow::User(user), HINT_RESOURCE)
-    })
+    }
+    let key = (Timestamp::EPOCH, *user.as_bytes());
+    draft.put_in_resource::<Erasures>(&key, &ErasureRow::User(user), HINT_RESOURCE)
 }
 
 /// Removes the bytes of everything in `resource` whose keys were destroyed. Returns how many deletions it completed.
@@ -89,6 +102,8 @@ async fn sweep_user(cell: &Cell, resource: ResourceId, user: UserId) -> Result<(
     for thread in threads {
         sweep_author(cell, resource, thread, user).await?;
         let mut draft = cell.draft(resource).await?;
+        // Once more for a thread that the person was added to while the identity was being deleted.
+        draft.destroy_scope_key(&author_scope(thread, user));
         draft.delete::<Receipts>(&(thread, user));
         draft.delete::<Participants>(&(thread, user));
         draft.delete::<Memberships>(&(user, thread));

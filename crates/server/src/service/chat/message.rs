@@ -45,8 +45,8 @@ impl Desk<'_> {
     /// Adds a message to the end of `thread` and answers once it is durable.
     ///
     /// # Errors
-    /// [`ChatError::Forbidden`] to who is not a participant; [`ChatError::ContentUnusable`] when nothing is left of
-    /// HTML after cleaning, or more than the limit.
+    /// [`ChatError::Forbidden`] to who is not a participant; [`ChatError::NothingLeft`] and
+    /// [`ChatError::MessageTooLarge`] after the cleaning of HTML.
     pub async fn send_message(&self, thread: ThreadId, message: NewMessage) -> Result<MessageId, ChatError> {
         let row = MessageRow {
             body: self.body(message.content, message.is_html)?,
@@ -55,6 +55,7 @@ impl Desk<'_> {
             edited_on: None,
             deleted_on: None,
         };
+        self.check_size(&row)?;
         self.retry(async |lost| {
             let (member, key) = self.sender(thread, lost == 0).await?;
             let mut draft = self.draft().await?;
@@ -137,6 +138,7 @@ impl Desk<'_> {
             if let Some(metadata) = edit.metadata.clone() {
                 own.row.metadata = metadata;
             }
+            self.check_size(&own.row)?;
             own.row.edited_on = Some(own.at);
             self.change(&mut reader, thread, id, own, before).await
         })
@@ -222,7 +224,20 @@ impl Desk<'_> {
             return Ok(Body::Text(content));
         }
         let clean = html::sanitise(content.expose());
-        let usable = clean.len() <= self.limits.message_bytes && (!clean.trim().is_empty() || content.expose().trim().is_empty());
-        if usable { Ok(Body::Html(clean.into())) } else { Err(ChatError::ContentUnusable) }
+        if clean.trim().is_empty() && !content.expose().trim().is_empty() {
+            return Err(ChatError::NothingLeft);
+        }
+        Ok(Body::Html(clean.into()))
+    }
+
+    /// Content and metadata together must fit: cleaning can lengthen the one, an edit brings a new half to an old one.
+    fn check_size(&self, row: &MessageRow) -> Result<(), ChatError> {
+        let content = match &row.body {
+            Body::Text(content) | Body::Html(content) => content.expose().len(),
+            _ => 0,
+        };
+        let metadata: usize = row.metadata.iter().map(|(k, v)| k.expose().len() + v.expose().len()).sum();
+        let limit = self.limits.message_bytes;
+        if content + metadata <= limit { Ok(()) } else { Err(ChatError::MessageTooLarge { limit }) }
     }
 }

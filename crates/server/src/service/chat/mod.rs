@@ -109,9 +109,15 @@ pub enum ChatError {
     /// The repeatability id was used before, for another request.
     #[error("the repeatability id was used for another request")]
     RepeatDiffers,
-    /// An HTML message of which nothing is left when it is cleaned, or which grew past the limit.
-    #[error("the content is not usable")]
-    ContentUnusable,
+    /// HTML of which nothing is left when it is cleaned.
+    #[error("nothing is left of the content when it is cleaned")]
+    NothingLeft,
+    /// Content and metadata of a message, after an edit or after cleaning, past the limit.
+    #[error("a message has at most {limit} bytes")]
+    MessageTooLarge {
+        /// The limit that applies, in bytes.
+        limit: usize,
+    },
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] StoreError),

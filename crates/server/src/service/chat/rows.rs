@@ -18,6 +18,8 @@ use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use store::{Class, Keyspace, KeyspaceDef, Scope};
 
+use super::view::Retention;
+
 /// Kinds of scope owned by the chat; the number is part of the scope's bytes and never changes.
 const SCOPE_THREAD: u8 = 0x10;
 const SCOPE_AUTHOR: u8 = 0x11;
@@ -123,8 +125,8 @@ pub(crate) struct LiveThread {
     pub(crate) created_by: UserId,
     pub(crate) topic: Personal<String>,
     pub(crate) metadata: Metadata,
-    /// Days from creation to deletion; none keeps the thread.
-    pub(crate) delete_after_days: Option<u16>,
+    /// What was said about how long it is kept, if anything was.
+    pub(crate) retention: Option<Retention>,
 }
 
 /// One participant's part in a thread, kept after removal because the past stays readable.

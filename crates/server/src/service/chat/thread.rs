@@ -5,10 +5,10 @@ use store::{Direction, Draft, KeyRange, Opened, Reader, ScopeHandle, StoreError,
 
 use super::participant::NewParticipant;
 use super::rows::{
-    Body, ErasureRow, Erasures, HINT_RESOURCE, Hint, LiveThread, Memberships, MessageRow, Messages, Metadata,
+    Body, ErasureRow, Erasures, HINT_RESOURCE, Hint, LiveThread, Memberships, MessageRow, Messages,
     ParticipantRow, Participants, Period, RepeatRow, Repeats, ThreadRow, Threads, author_scope, thread_scope,
 };
-use super::view::ThreadView;
+use super::view::{Retention, ThreadView};
 use super::{ChatError, Desk};
 use crate::service::audit::{self, Target};
 use crate::service::identity::{Identities, LiveUser};
@@ -25,8 +25,8 @@ pub struct NewThread {
     pub participants: Vec<NewParticipant>,
     /// Pairs that programs attach, sorted by key.
     pub metadata: Vec<(Personal<String>, Personal<String>)>,
-    /// Days from creation to deletion; `None` keeps it.
-    pub delete_after_days: Option<u16>,
+    /// How long it is kept, if anything is said of it.
+    pub retention: Option<Retention>,
     /// The same id and request again within a day give the same thread.
     pub repeatability: Option<Repeatability>,
 }
@@ -56,8 +56,8 @@ pub struct ThreadChange {
     pub topic: Option<Personal<String>>,
     /// All metadata from now on.
     pub metadata: Option<Vec<(Personal<String>, Personal<String>)>>,
-    /// The new retention; the inner `None` keeps the thread.
-    pub delete_after_days: Option<Option<u16>>,
+    /// How long it is kept from now on.
+    pub retention: Option<Retention>,
 }
 
 impl Desk<'_> {
@@ -113,8 +113,8 @@ impl Desk<'_> {
             if let Some(metadata) = change.metadata.clone() {
                 live.metadata = metadata;
             }
-            if let Some(retention) = change.delete_after_days {
-                live.delete_after_days = retention;
+            if change.retention.is_some() {
+                live.retention = change.retention;
             }
             let mut draft = self.draft().await?;
             self.expect(&mut draft, &member);
@@ -171,7 +171,7 @@ impl Desk<'_> {
             created_by: self.user(),
             topic: new.topic.clone(),
             metadata: new.metadata.clone(),
-            delete_after_days: new.delete_after_days,
+            retention: new.retention,
         };
         let key = draft.new_scope_key(thread_scope(thread))?;
         draft.expect_absent::<Threads>(&thread);
@@ -352,8 +352,7 @@ pub(super) async fn all_participants(
 }
 
 pub(super) fn thread_view(id: ThreadId, live: LiveThread) -> ThreadView {
-    let LiveThread { created_on, created_by, topic, metadata, delete_after_days } = live;
-    let metadata: Metadata = metadata;
-    ThreadView { id, topic, created_on, created_by, metadata, delete_after_days }
+    let LiveThread { created_on, created_by, topic, metadata, retention } = live;
+    ThreadView { id, topic, created_on, created_by, metadata, retention }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
 use store::{Opened, Reader};
 
 use super::rows::{Body, Hint, MessageRow, Metadata, Participants};
@@ -72,8 +73,17 @@ pub struct ThreadView {
     pub created_by: UserId,
     /// Pairs that programs attached.
     pub metadata: Vec<(Personal<String>, Personal<String>)>,
-    /// Days after its creation when it is to be deleted.
-    pub delete_after_days: Option<u16>,
+    /// What was said about how long it is kept, if anything was.
+    pub retention: Option<Retention>,
+}
+
+/// How long a thread is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Retention {
+    /// Until it is deleted.
+    Keep,
+    /// So many days from its creation.
+    DeleteAfterDays(u8),
 }
 
 /// One read receipt.

@@ -139,7 +139,7 @@ impl IdentityDesk<'_> {
             draft.expect_version::<Identities>(&user, found.version)?;
             draft.delete::<Identities>(&user)?;
             let forgotten =
-                erasure::forget_user(&mut reader, &mut draft, user, self.clock.now(), self.rng).await;
+                erasure::forget_user(self.cell, &mut reader, &mut draft, user).await;
             drop(reader);
             match forgotten {
                 Ok(()) => {}

@@ -121,7 +121,7 @@ impl History {
                 })
                 .collect(),
             metadata: Vec::new(),
-            delete_after_days: None,
+            retention: None,
             repeatability: None,
         };
         match self.world.desk(user).create_thread(new).await {
