@@ -7,7 +7,7 @@ use wire::chat::{Page, Patch, SendMessage, SentMessage, TextKind, UpdateMessage,
 use wire::error::ApiError;
 use wire::page::{MessageCursor as Place, MessagePhase, PageToken, TOKEN_PARAMETER};
 
-use super::{at_desk, message, next_link, render, thread};
+use super::{message, next_link, render, thread};
 use crate::http::{Context, Reply};
 use crate::service::chat::{MessageCursor, MessageEdit, MessageQuery, NewMessage};
 
@@ -21,7 +21,7 @@ pub(super) async fn send(cx: &Context) -> Result<Reply, ApiError> {
         sender_display_name: asked.sender_display_name,
         metadata: render::pairs(&asked.metadata),
     };
-    let id = at_desk(cx, async |desk| desk.send_message(thread, new).await).await?;
+    let id = ask!(cx, desk.send_message(thread, new));
     let location = message_location(&cx.base_url(), thread, id);
     Ok(Reply::body(StatusCode::CREATED, SentMessage { id }.render(cx.api_version)).location(&location))
 }
@@ -36,7 +36,7 @@ pub(super) async fn list(cx: &Context) -> Result<Reply, ApiError> {
         start: query.start_time()?,
         cursor: place.map(cursor),
     };
-    let page = at_desk(cx, async |desk| desk.list_messages(thread, asked).await).await?;
+    let page = ask!(cx, desk.list_messages(thread, asked));
     let next_link = page.next.map(|next| {
         let token = PageToken::Messages(self::place(next, asked.start));
         next_link(cx, &query, TOKEN_PARAMETER, &token.format())
@@ -48,7 +48,7 @@ pub(super) async fn list(cx: &Context) -> Result<Reply, ApiError> {
 /// `GET .../messages/{chatMessageId}`.
 pub(super) async fn get(cx: &Context) -> Result<Reply, ApiError> {
     let (thread, id) = (thread(cx)?, message(cx));
-    let found = at_desk(cx, async |desk| desk.message(thread, id).await).await?;
+    let found = ask!(cx, desk.message(thread, id));
     Ok(Reply::body(StatusCode::OK, render::message(cx.resource_id(), found).render(cx.api_version)))
 }
 
@@ -64,14 +64,14 @@ pub(super) async fn update(cx: &Context) -> Result<Reply, ApiError> {
             Patch::Set(metadata) => Some(render::pairs(&metadata)),
         },
     };
-    at_desk(cx, async |desk| desk.edit_message(thread, id, edit).await).await?;
+    ask!(cx, desk.edit_message(thread, id, edit));
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 
 /// `DELETE .../messages/{chatMessageId}`.
 pub(super) async fn delete(cx: &Context) -> Result<Reply, ApiError> {
     let (thread, id) = (thread(cx)?, message(cx));
-    at_desk(cx, async |desk| desk.delete_message(thread, id).await).await?;
+    ask!(cx, desk.delete_message(thread, id));
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 

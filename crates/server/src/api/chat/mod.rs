@@ -1,11 +1,5 @@
 //! Handlers of the chat area: read the request, ask the desk, write the answer.
 
-mod messages;
-mod participants;
-mod receipts;
-mod render;
-mod threads;
-
 use std::sync::atomic::AtomicBool;
 
 use base::{MessageId, ThreadId};
@@ -42,13 +36,27 @@ pub fn handler(name: &str) -> Option<Handler> {
     })
 }
 
-/// Asks the caller's desk.
-async fn at_desk<T>(
-    cx: &Context,
-    ask: impl AsyncFnOnce(&Desk<'_>) -> Result<T, ChatError>,
-) -> Result<T, ApiError> {
-    let allowance = |thread| cx.count_in_thread(thread);
-    let desk = Desk {
+/// Asks the caller's desk: `ask!(cx, desk.thread(thread))`. What it refuses becomes an answer.
+macro_rules! ask {
+    ($cx:expr, $desk:ident.$method:ident($($arg:expr),*)) => {{
+        let allowance = |thread| $cx.count_in_thread(thread);
+        let $desk = $crate::api::chat::desk($cx, &allowance)?;
+        $desk.$method($($arg),*).await.map_err($crate::api::chat::answer)?
+    }};
+}
+
+mod messages;
+mod participants;
+mod receipts;
+mod render;
+mod threads;
+
+/// The caller's desk.
+fn desk<'a>(
+    cx: &'a Context,
+    allowance: &'a (dyn Fn(ThreadId) -> Result<(), ApiError> + Sync),
+) -> Result<Desk<'a>, ApiError> {
+    Ok(Desk {
         cell: cx.cell(),
         resource: cx.resource_id(),
         state: &cx.state.chat,
@@ -56,12 +64,11 @@ async fn at_desk<T>(
         limits: cx.limits(),
         clock: cx.clock(),
         rng: cx.rng(),
-        allowance: &allowance,
+        allowance,
         act: cx.act(),
         claims: cx.claims()?,
         counted: AtomicBool::new(false),
-    };
-    ask(&desk).await.map_err(answer)
+    })
 }
 
 /// What the caller is told.

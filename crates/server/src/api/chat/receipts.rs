@@ -4,14 +4,14 @@ use ::http::StatusCode;
 use wire::chat::{Page, ReadReceiptRequest, Typing};
 use wire::error::ApiError;
 
-use super::{at_desk, next_link, render, thread};
+use super::{next_link, render, thread};
 use crate::http::{Context, Reply};
 
 /// `POST .../readReceipts`.
 pub(super) async fn send(cx: &Context) -> Result<Reply, ApiError> {
     let asked = ReadReceiptRequest::parse(&cx.body)?;
     let thread = thread(cx)?;
-    at_desk(cx, async |desk| desk.send_receipt(thread, asked.message).await).await?;
+    ask!(cx, desk.send_receipt(thread, asked.message));
     Ok(Reply::empty(StatusCode::OK))
 }
 
@@ -20,7 +20,7 @@ pub(super) async fn list(cx: &Context) -> Result<Reply, ApiError> {
     let thread = thread(cx)?;
     let query = cx.query()?;
     let (size, skip) = (query.page_size(cx.limits())?, query.skip()?);
-    let (page, more) = at_desk(cx, async |desk| desk.list_receipts(thread, skip, size).await).await?;
+    let (page, more) = ask!(cx, desk.list_receipts(thread, skip, size));
     let next_link = more.then(|| next_link(cx, &query, "skip", &(skip + page.len()).to_string()));
     let value = page.into_iter().map(|view| render::receipt(cx.resource_id(), view)).collect();
     Ok(Reply::body(StatusCode::OK, Page { value, next_link }.render(cx.api_version)))
@@ -30,6 +30,6 @@ pub(super) async fn list(cx: &Context) -> Result<Reply, ApiError> {
 pub(super) async fn typing(cx: &Context) -> Result<Reply, ApiError> {
     Typing::parse(&cx.body, cx.limits())?;
     let thread = thread(cx)?;
-    at_desk(cx, async |desk| desk.send_typing(thread).await).await?;
+    ask!(cx, desk.send_typing(thread));
     Ok(Reply::empty(StatusCode::OK))
 }

@@ -11,7 +11,7 @@ use wire::error::ApiError;
 use wire::page::{PageToken, TOKEN_PARAMETER, ThreadCursor as Place};
 use wire::Identifier;
 
-use super::{at_desk, next_link, render, thread};
+use super::{next_link, render, thread};
 use crate::http::{Context, Reply};
 use crate::service::chat::{NewParticipant, NewThread, Repeatability, ThreadChange, ThreadCursor, ThreadQuery};
 
@@ -29,7 +29,7 @@ pub(super) async fn create(cx: &Context) -> Result<Reply, ApiError> {
         retention: asked.retention.map(render::retention),
         repeatability: repeatability(cx)?,
     };
-    let made = at_desk(cx, async |desk| desk.create_thread(new).await).await?;
+    let made = ask!(cx, desk.create_thread(new));
     let resource = cx.resource_id();
     invalid.extend(made.unknown.iter().map(|user| InvalidParticipant::NotFound(render::user(resource, *user))));
     let location = thread_location(&cx.base_url(), made.thread.id);
@@ -46,7 +46,7 @@ pub(super) async fn list(cx: &Context) -> Result<Reply, ApiError> {
         start: query.start_time()?,
         cursor: place.map(|p| ThreadCursor { as_of: p.as_of, activity: p.activity, thread: p.thread }),
     };
-    let page = at_desk(cx, async |desk| desk.list_threads(asked).await).await?;
+    let page = ask!(cx, desk.list_threads(asked));
     let next_link = page.next.map(|next| {
         let ThreadCursor { as_of, activity, thread } = next;
         let token = PageToken::Threads(Place { as_of, start_time: asked.start, activity, thread });
@@ -59,7 +59,7 @@ pub(super) async fn list(cx: &Context) -> Result<Reply, ApiError> {
 /// `GET /chat/threads/{chatThreadId}`.
 pub(super) async fn get(cx: &Context) -> Result<Reply, ApiError> {
     let thread = thread(cx)?;
-    let found = at_desk(cx, async |desk| desk.thread(thread).await).await?;
+    let found = ask!(cx, desk.thread(thread));
     Ok(Reply::body(StatusCode::OK, render::thread(cx.resource_id(), found).render(cx.api_version)))
 }
 
@@ -76,14 +76,14 @@ pub(super) async fn update(cx: &Context) -> Result<Reply, ApiError> {
         },
         retention: asked.retention.map(render::retention),
     };
-    at_desk(cx, async |desk| desk.update_thread(thread, change).await).await?;
+    ask!(cx, desk.update_thread(thread, change));
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 
 /// `DELETE /chat/threads/{chatThreadId}`.
 pub(super) async fn delete(cx: &Context) -> Result<Reply, ApiError> {
     let thread = thread(cx)?;
-    at_desk(cx, async |desk| desk.delete_thread(thread).await).await?;
+    ask!(cx, desk.delete_thread(thread));
     cx.state.jobs.wake();
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }

@@ -56,7 +56,7 @@ impl Desk<'_> {
             deleted_on: None,
         };
         self.check_size(&row)?;
-        self.retry(async |lost| {
+        retry!(self, lost, {
             let (member, key) = self.sender(thread, lost == 0).await?;
             let mut draft = self.draft().await?;
             self.expect(&mut draft, &member);
@@ -67,7 +67,6 @@ impl Desk<'_> {
             let Some((place, pending)) = placed else { return Err(StoreError::Conflict.into()) };
             self.settle(thread, place, pending.await.map_err(StoreError::from))
         })
-        .await
     }
 
     /// The sender's membership and key: remembered ones on the first attempt, where both are; else read.
@@ -125,7 +124,7 @@ impl Desk<'_> {
     /// [`ChatError::Forbidden`] for another's message or the service's; [`ChatError::MessageUnknown`] for a deleted
     /// one.
     pub async fn edit_message(&self, thread: ThreadId, id: MessageId, edit: MessageEdit) -> Result<(), ChatError> {
-        self.retry(async |_| {
+        retry!(self, _lost, {
             let mut reader = self.reader().await?;
             let mut own = self.own(&mut reader, thread, id).await?;
             if own.row.deleted_on.is_some() {
@@ -142,7 +141,6 @@ impl Desk<'_> {
             own.row.edited_on = Some(own.at);
             self.change(&mut reader, thread, id, own, before).await
         })
-        .await
     }
 
     /// Deletes a message of the caller's own: its content and metadata are gone, the fact that it was remains. Deleting
@@ -151,7 +149,7 @@ impl Desk<'_> {
     /// # Errors
     /// [`ChatError::Forbidden`] for another's message or the service's.
     pub async fn delete_message(&self, thread: ThreadId, id: MessageId) -> Result<(), ChatError> {
-        self.retry(async |_| {
+        retry!(self, _lost, {
             let mut reader = self.reader().await?;
             let mut own = self.own(&mut reader, thread, id).await?;
             if own.row.deleted_on.is_some() {
@@ -166,7 +164,6 @@ impl Desk<'_> {
             own.row.deleted_on = Some(own.at);
             self.change(&mut reader, thread, id, own, before).await
         })
-        .await
     }
 
     /// The row of a message that `standing` may see.

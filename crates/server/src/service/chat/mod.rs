@@ -3,6 +3,20 @@
 //! Every function is a method of [`Desk`], which stands for one caller in one resource. It first resolves what the
 //! caller may do ([`access`]), and only what came out of that is acted on (law 6). Nothing here knows HTTP.
 
+/// Runs an attempt until it commits, fails for another reason than a lost race, or has lost as many races as allowed.
+/// A macro because a function taking an async closure would lose the closure's `Send`.
+macro_rules! retry {
+    ($desk:expr, $lost:ident, $attempt:block) => {{
+        let mut $lost = 0_usize;
+        loop {
+            let outcome: Result<_, $crate::service::chat::ChatError> = async { $attempt }.await;
+            if let std::ops::ControlFlow::Break(done) = $desk.again(&mut $lost, outcome) {
+                break done;
+            }
+        }
+    }};
+}
+
 mod access;
 mod append;
 pub mod erasure;
@@ -16,6 +30,7 @@ mod thread;
 mod threads;
 pub mod view;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -148,17 +163,14 @@ impl Desk<'_> {
         (self.resource, thread)
     }
 
-    /// Runs `attempt` until it commits, loses for another reason than a race, or has lost as many races as allowed.
-    pub(crate) async fn retry<T>(&self, mut attempt: impl AsyncFnMut(usize) -> Result<T, ChatError>) -> Result<T, ChatError> {
-        let mut lost = 0;
-        loop {
-            match attempt(lost).await {
-                Err(ChatError::Store(StoreError::Conflict)) if lost + 1 < self.limits.commit_attempts => lost += 1,
-                Err(ChatError::Store(StoreError::Conflict)) => {
-                    return Err(StoreError::Unavailable("too many concurrent changes of one thread".into()).into());
-                }
-                done => return done,
-            }
+    /// Whether an attempt that lost a race is to be made again.
+    fn again<T>(&self, lost: &mut usize, outcome: Result<T, ChatError>) -> ControlFlow<Result<T, ChatError>> {
+        let Err(ChatError::Store(StoreError::Conflict)) = outcome else { return ControlFlow::Break(outcome) };
+        *lost += 1;
+        if *lost < self.limits.commit_attempts {
+            return ControlFlow::Continue(());
         }
+        let why = "too many concurrent changes of one thread".to_owned();
+        ControlFlow::Break(Err(StoreError::Unavailable(why).into()))
     }
 }

@@ -54,7 +54,7 @@ impl Desk<'_> {
     /// # Errors
     /// [`ChatError::TooManyParticipants`], and then nobody is added.
     pub async fn add_participants(&self, thread: ThreadId, new: Vec<NewParticipant>) -> Result<Vec<UserId>, ChatError> {
-        self.retry(async |_| {
+        retry!(self, _lost, {
             let mut reader = self.reader().await?;
             let (member, standing) = self.member(&mut reader, thread).await?;
             let (known, unknown) = self.split_known(&mut reader, &new).await?;
@@ -117,7 +117,6 @@ impl Desk<'_> {
             .await?;
             Ok(unknown)
         })
-        .await
     }
 
     /// Removes a participant, or lets the caller leave, and tells so in the log. Who was removed before stays removed.
@@ -125,7 +124,7 @@ impl Desk<'_> {
     /// # Errors
     /// [`ChatError::ParticipantUnknown`] for who never was in the thread.
     pub async fn remove_participant(&self, thread: ThreadId, user: UserId) -> Result<(), ChatError> {
-        self.retry(async |_| {
+        retry!(self, _lost, {
             let mut reader = self.reader().await?;
             let (member, standing) = self.member(&mut reader, thread).await?;
             let mut known = match self.before(&mut reader, thread, user).await? {
@@ -151,7 +150,6 @@ impl Desk<'_> {
             .await?;
             Ok(())
         })
-        .await
     }
 
     /// The present participants, `skip` of them passed over, at most `limit` of them, and whether more follow.

@@ -14,7 +14,7 @@ impl Desk<'_> {
     /// # Errors
     /// [`ChatError::MessageUnknown`] for a message the caller may not see.
     pub async fn send_receipt(&self, thread: ThreadId, message: MessageId) -> Result<(), ChatError> {
-        self.retry(async |_| {
+        retry!(self, _lost, {
             let mut reader = self.reader().await?;
             let (member, standing) = self.member(&mut reader, thread).await?;
             match reader.try_get::<Messages>(&(thread, message)).await? {
@@ -40,7 +40,6 @@ impl Desk<'_> {
             draft.commit().await?;
             Ok(())
         })
-        .await
     }
 
     /// The latest receipt of each present participant, for messages that the caller may see; `skip` of them passed

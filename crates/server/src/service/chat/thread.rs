@@ -67,7 +67,7 @@ impl Desk<'_> {
     /// [`ChatError::TooManyParticipants`]; [`ChatError::RepeatDiffers`] when the repeatability id names another
     /// request.
     pub async fn create_thread(&self, new: NewThread) -> Result<CreatedThread, ChatError> {
-        self.retry(async |_| {
+        retry!(self, _lost, {
             let mut reader = self.reader().await?;
             let caller = self.caller(&mut reader).await?;
             let repeat = self.repeat(&mut reader, new.repeatability).await?;
@@ -84,7 +84,6 @@ impl Desk<'_> {
             draft.commit().await?;
             Ok(CreatedThread { thread: thread_view(thread, live), unknown })
         })
-        .await
     }
 
     /// The thread's properties.
@@ -102,7 +101,7 @@ impl Desk<'_> {
     /// # Errors
     /// [`ChatError::Forbidden`] to who is not a participant.
     pub async fn update_thread(&self, thread: ThreadId, change: ThreadChange) -> Result<(), ChatError> {
-        self.retry(async |_| {
+        retry!(self, _lost, {
             let mut reader = self.reader().await?;
             let (member, standing) = self.member(&mut reader, thread).await?;
             let key = self.thread_key(&mut reader, thread).await?;
@@ -128,7 +127,6 @@ impl Desk<'_> {
             self.tell(&mut reader, thread, draft, &key, |_, _| Ok(told)).await?;
             Ok(())
         })
-        .await
     }
 
     /// Deletes the thread for everyone: its keys are destroyed in this commit, its rows are removed soon after.
@@ -136,7 +134,7 @@ impl Desk<'_> {
     /// # Errors
     /// [`ChatError::Forbidden`] to who is not a participant; [`ChatError::ThreadDeleted`] when it is deleted already.
     pub async fn delete_thread(&self, thread: ThreadId) -> Result<(), ChatError> {
-        self.retry(async |_| {
+        retry!(self, _lost, {
             let mut reader = self.reader().await?;
             let (member, _) = self.member(&mut reader, thread).await?;
             let now = self.clock.now();
@@ -153,7 +151,6 @@ impl Desk<'_> {
             self.forget_member(thread);
             Ok(outcome?)
         })
-        .await
     }
 
     /// Writes a new thread, its participants, and the two system messages it begins with.
