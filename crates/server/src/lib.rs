@@ -3,6 +3,7 @@
 pub mod api;
 pub mod directory;
 pub mod http;
+pub mod job;
 pub mod net;
 pub mod observe;
 pub mod service;

@@ -19,6 +19,7 @@ use super::reply::Reply;
 use super::{access, host, media};
 use crate::api::{self, Handler};
 use crate::directory::{Directory, ResourceEntry};
+use crate::job::Jobs;
 use crate::net::{Refusal, Response, Service};
 use crate::observe::health::Health;
 use crate::service::audit::Actor;
@@ -88,6 +89,7 @@ impl App {
             identities: IdentityCache::new(),
             chat: ChatState::new(),
             health: setup.health,
+            jobs: Jobs::default(),
             rates: Rates::new(setup.rates),
         };
         Self { rows: rows.collect(), state: Arc::new(state), failures }
