@@ -4,6 +4,7 @@ pub mod api;
 pub mod config;
 pub mod directory;
 pub mod http;
+pub mod job;
 pub mod net;
 pub mod observe;
 pub mod service;

@@ -14,6 +14,8 @@ use wire::{ApiError, ApiVersion, Query};
 
 use super::rates::Rates;
 use crate::directory::{Directory, ResourceEntry};
+use crate::job::Jobs;
+use crate::observe::health::Health;
 use crate::service::audit::Act;
 use crate::service::chat::ChatState;
 use crate::service::identity::IdentityCache;
@@ -32,6 +34,10 @@ pub struct State {
     pub identities: IdentityCache,
     /// What the chat remembers between requests.
     pub chat: ChatState,
+    /// Whether this node can serve.
+    pub health: Health,
+    /// Wakes what follows an answer.
+    pub jobs: Jobs,
     /// Requests counted against the rate limits.
     pub(crate) rates: Rates,
 }

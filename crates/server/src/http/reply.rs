@@ -22,6 +22,12 @@ impl Reply {
         Self { status, body: None, headers: Vec::new() }
     }
 
+    /// An answer with a body that is JSON already.
+    #[must_use]
+    pub const fn body(status: StatusCode, body: Vec<u8>) -> Self {
+        Self { status, body: Some(body), headers: Vec::new() }
+    }
+
     /// An answer with `value` as its JSON body.
     ///
     /// # Errors
