@@ -81,7 +81,10 @@ impl ResourceEntry {
 
 impl fmt::Debug for ResourceEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResourceEntry").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("ResourceEntry")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 

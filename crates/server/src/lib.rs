@@ -5,6 +5,7 @@ pub mod directory;
 pub mod http;
 pub mod job;
 pub mod net;
+pub mod observe;
 pub mod service;
 #[doc(hidden)]
 pub mod testing;

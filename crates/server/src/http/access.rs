@@ -32,7 +32,7 @@ pub(crate) fn challenge(operation: &Operation) -> Option<HeaderValue> {
     match operation.access {
         Access::Public => None,
         Access::AccessKey => Some(WANTS_KEY),
-        Access::UserToken(_) => Some(WANTS_TOKEN),
+        Access::UserToken(_) | Access::Directory => Some(WANTS_TOKEN),
     }
 }
 

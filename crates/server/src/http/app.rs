@@ -84,6 +84,7 @@ impl App {
             rng: setup.rng,
             identities: IdentityCache::new(),
             chat: ChatState::new(),
+            jobs: crate::job::Jobs::default(),
             rates: Rates::new(setup.rates),
         };
         Self { rows: rows.collect(), state: Arc::new(state), failures }
@@ -156,7 +157,13 @@ impl App {
     }
 
     /// Lets the caller in, counts the request, and runs the handler.
-    async fn handle(&self, routed: Routed, head: Parts, body: Bytes, peer: IpAddr) -> Result<Reply, ApiError> {
+    async fn handle(
+        &self,
+        routed: Routed,
+        head: Parts,
+        body: Bytes,
+        peer: IpAddr,
+    ) -> Result<Reply, ApiError> {
         let row = &self.rows[routed.row];
         let operation = row.operation;
         let limits = &self.state.limits;
@@ -278,4 +285,3 @@ impl Context {
         }
     }
 }
-

@@ -62,7 +62,10 @@ pub fn normal(host: &str) -> Option<Cow<'_, str>> {
 /// to insist on TLS: the rule would outlive the server and bind every other program of the same name.
 #[must_use]
 pub fn is_local_or_address(name: &str) -> bool {
-    name == "localhost" || name.ends_with(".localhost") || name.starts_with('[') || name.parse::<std::net::IpAddr>().is_ok()
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || name.starts_with('[')
+        || name.parse::<std::net::IpAddr>().is_ok()
 }
 
 #[cfg(test)]
@@ -71,7 +74,9 @@ mod tests {
 
     #[test]
     fn port_case_and_final_dot_do_not_matter() {
-        for same in ["contoso.localhost", "contoso.localhost:8443", "CONTOSO.localhost.", "Contoso.LocalHost.:443"] {
+        for same in
+            ["contoso.localhost", "contoso.localhost:8443", "CONTOSO.localhost.", "Contoso.LocalHost.:443"]
+        {
             assert_eq!(normal(same).as_deref(), Some("contoso.localhost"), "{same}");
         }
         assert_eq!(normal("127.0.0.1:8443").as_deref(), Some("127.0.0.1"));
@@ -82,7 +87,9 @@ mod tests {
     #[test]
     fn refuses_what_is_no_host() {
         let long = "a".repeat(MAX_HOST + 1);
-        for bad in ["", ":", ":80", ".", "a b", "a/b", "a@b", "a:b", "a:123456", "[::1", "[::1]x", "é", "a%62", &long] {
+        for bad in [
+            "", ":", ":80", ".", "a b", "a/b", "a@b", "a:b", "a:123456", "[::1", "[::1]x", "é", "a%62", &long,
+        ] {
             assert_eq!(normal(bad), None, "{bad}");
         }
     }

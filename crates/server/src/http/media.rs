@@ -14,7 +14,11 @@ const MERGE_PATCH: &str = "application/merge-patch+json";
 pub(crate) fn check(headers: &HeaderMap, merge_patch: bool) -> Result<(), ApiError> {
     let expected = if merge_patch { MERGE_PATCH } else { JSON };
     let refused = || ApiError::unsupported_media_type(expected);
-    if headers.get_all(CONTENT_ENCODING).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    if headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
         return Err(refused());
     }
     let mut types = headers.get_all(CONTENT_TYPE).iter();

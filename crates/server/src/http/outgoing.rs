@@ -12,8 +12,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use wire::ApiError;
 
-use crate::net::Response;
 use super::reply::Reply;
+use crate::net::Response;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -40,7 +40,8 @@ pub(crate) struct Stamp {
 impl Stamp {
     /// Of an answer to `head`; without one when there is no head to look at.
     pub(crate) fn new(rng: &dyn Rng, head: Option<&Parts>) -> Self {
-        let client_request_id = head.and_then(|head| head.headers.get(CLIENT_REQUEST_ID)).filter(|id| is_sane(id));
+        let client_request_id =
+            head.and_then(|head| head.headers.get(CLIENT_REQUEST_ID)).filter(|id| is_sane(id));
         let host = head.and_then(super::host::of).and_then(super::host::normal);
         Self {
             id: rng.id(),
@@ -52,7 +53,11 @@ impl Stamp {
     }
 
     /// The operation's versions, and what it would have as a credential.
-    pub(crate) fn operation(mut self, versions: Option<&HeaderValue>, challenge: Option<HeaderValue>) -> Self {
+    pub(crate) fn operation(
+        mut self,
+        versions: Option<&HeaderValue>,
+        challenge: Option<HeaderValue>,
+    ) -> Self {
         self.supported_versions = versions.cloned();
         self.challenge = challenge;
         self
@@ -82,7 +87,11 @@ impl Stamp {
         let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let challenge = self.challenge.take().filter(|_| status == StatusCode::UNAUTHORIZED);
         if status.is_server_error() {
-            tracing::warn!(request_id = self.request_id(), code = error.code(), "answered with a server error");
+            tracing::warn!(
+                request_id = self.request_id(),
+                code = error.code(),
+                "answered with a server error"
+            );
         }
         let mut response = self.bare(status, error.to_body());
         let headers = response.headers_mut();
@@ -213,7 +222,9 @@ mod tests {
             answer.headers().contains_key("strict-transport-security")
         };
         assert!(hsts("chat.example.org") && hsts("chat.example.org:8443"));
-        assert!(!hsts("localhost:8443") && !hsts("contoso.localhost") && !hsts("127.0.0.1") && !hsts("[::1]:1"));
+        assert!(
+            !hsts("localhost:8443") && !hsts("contoso.localhost") && !hsts("127.0.0.1") && !hsts("[::1]:1")
+        );
     }
 
     #[test]

@@ -195,7 +195,10 @@ mod tests {
         counter.hit(&rate, at(0));
         counter.hit(&rate, at(0));
         for secs in 1..60 {
-            assert!(counter.hit(&rate, at(secs * 1000)).is_some(), "who keeps knocking at {secs} s stays outside");
+            assert!(
+                counter.hit(&rate, at(secs * 1000)).is_some(),
+                "who keeps knocking at {secs} s stays outside"
+            );
         }
         assert_eq!(counter.hit(&rate, at(59_000 + 9_999)), Some(1));
         assert_eq!(counter.hit(&rate, at(59_000 + 30_000)), None);
@@ -239,7 +242,8 @@ mod tests {
         let rng = SeededRng::new(1);
         let (resource, one, other) = (ResourceId::mint(&rng), UserId::mint(&rng), UserId::mint(&rng));
         let create = by_name("chat.create_thread").unwrap();
-        let count = |user| rates.count(create, resource, Some(user), None, START).map_err(|e| e.retry_after());
+        let count =
+            |user| rates.count(create, resource, Some(user), None, START).map_err(|e| e.retry_after());
         for _ in 0..10 {
             assert_eq!(count(one), Ok(()));
         }
@@ -253,11 +257,13 @@ mod tests {
     fn threads_are_counted_only_for_their_own() {
         let rates = Rates::new(Profile::Acs);
         let rng = SeededRng::new(1);
-        let (resource, user, thread) =
-            (ResourceId::mint(&rng), UserId::mint(&rng), ThreadId::mint(&rng));
+        let (resource, user, thread) = (ResourceId::mint(&rng), UserId::mint(&rng), ThreadId::mint(&rng));
         let send = by_name("chat.send_message").unwrap();
         for _ in 0..100 {
-            assert!(rates.count(send, resource, Some(user), Some(thread), START).is_ok(), "a stranger's knocking");
+            assert!(
+                rates.count(send, resource, Some(user), Some(thread), START).is_ok(),
+                "a stranger's knocking"
+            );
         }
         for _ in 0..10 {
             assert!(rates.count_thread(send, resource, thread, START).is_ok());

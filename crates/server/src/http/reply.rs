@@ -22,6 +22,12 @@ impl Reply {
         Self { status, body: None, headers: Vec::new() }
     }
 
+    /// An answer with a JSON body that is written already.
+    #[must_use]
+    pub const fn rendered(status: StatusCode, body: Vec<u8>) -> Self {
+        Self { status, body: Some(body), headers: Vec::new() }
+    }
+
     /// An answer with `value` as its JSON body.
     ///
     /// # Errors

@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn what_stands_beside_the_data_is_bounded() {
-        let extension = |len: u32| format!("1;{}\r\nx\r\n0\r\n\r\n", "e".repeat(usize::try_from(len).unwrap() - 1));
+        let extension =
+            |len: u32| format!("1;{}\r\nx\r\n0\r\n\r\n", "e".repeat(usize::try_from(len).unwrap() - 1));
         assert!(end_of(extension(MAX_EXTRA).as_bytes()).unwrap().is_some());
         assert_eq!(end_of(extension(MAX_EXTRA + 1).as_bytes()), Err(BadChunk));
         let many = "1;ee\r\nx\r\n".repeat(2000);

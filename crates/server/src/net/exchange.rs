@@ -47,6 +47,7 @@ impl<S: Service> hyper::service::Service<http::Request<Incoming>> for Exchange<S
     }
 }
 
+#[expect(clippy::result_large_err, reason = "the refusal is an answer, moved once and not propagated")]
 async fn answer<S: Service>(
     service: &S,
     progress: &Progress,

@@ -20,10 +20,18 @@ enum Stage {
     /// Waiting for a whole head.
     Head,
     /// The head was looked at where it lies in the stream's own buffer; `left` bytes of it are still to be let through.
-    Through { left: usize, framing: Framing },
+    Through {
+        left: usize,
+        framing: Framing,
+    },
     /// The head came in pieces and is in `held`; what is after `sent` is still to be let through.
-    Held { sent: usize, framing: Framing },
-    Body { left: u64 },
+    Held {
+        sent: usize,
+        framing: Framing,
+    },
+    Body {
+        left: u64,
+    },
     Chunks(Chunked),
     /// Nothing more comes in.
     Shut,
@@ -58,7 +66,11 @@ impl<IO: AsyncBufRead + Unpin> Gate<IO> {
         loop {
             let bytes = ready!(Pin::new(&mut self.io).poll_fill_buf(cx))?;
             if bytes.is_empty() {
-                return if self.held.is_empty() { Poll::Ready(Ok(false)) } else { self.shut(Refusal::Malformed) };
+                return if self.held.is_empty() {
+                    Poll::Ready(Ok(false))
+                } else {
+                    self.shut(Refusal::Malformed)
+                };
             }
             let fresh = bytes.len();
             let seen = self.held.len();

@@ -151,7 +151,8 @@ fn fields(lines: Lines<'_>, version: Version) -> Result<Framing, Refusal> {
             4 if name.eq_ignore_ascii_case(b"host") => hosts += 1,
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 // Also refused when both say the same: a proxy in front may have merged or chosen otherwise.
-                if length.replace(content_length(value)?).is_some() {
+                let twice = length.replace(content_length(value)?).is_some();
+                if twice {
                     return Err(Refusal::Malformed);
                 }
             }
@@ -211,7 +212,8 @@ mod tests {
     }
 
     fn framing(fields: &str) -> Result<Framing, Refusal> {
-        whole(&format!("POST /a HTTP/1.1\r\nHost: x\r\n{fields}\r\n")).map(|head| head.expect("whole").framing)
+        whole(&format!("POST /a HTTP/1.1\r\nHost: x\r\n{fields}\r\n"))
+            .map(|head| head.expect("whole").framing)
     }
 
     #[test]
@@ -318,10 +320,14 @@ mod tests {
 
     #[test]
     fn garbage_is_refused_before_its_end() {
-        for start in ["{\"json\"", " x", "GET\r", "\u{16}\u{3}\u{1}\u{2}", "GET / HTTP/2.0\r\n", "GET / HTTP/1.1\n"] {
+        for start in
+            ["{\"json\"", " x", "GET\r", "\u{16}\u{3}\u{1}\u{2}", "GET / HTTP/2.0\r\n", "GET / HTTP/1.1\n"]
+        {
             assert_eq!(whole(start), Err(Refusal::Malformed), "{start:?}");
         }
-        for start in ["", "G", "GET", "GET ", "GET /x", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHo", "\r", "\r\nP"] {
+        for start in
+            ["", "G", "GET", "GET ", "GET /x", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHo", "\r", "\r\nP"]
+        {
             assert_eq!(whole(start), Ok(None), "{start:?}");
         }
     }
@@ -331,14 +337,20 @@ mod tests {
         let with_target = |len: usize| format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(len - 1));
         assert!(whole(&with_target(MAX_URI)).unwrap().is_some());
         assert_eq!(whole(&with_target(MAX_URI + 1)), Err(Refusal::UriTooLong));
-        assert_eq!(whole(&format!("GET /{}", "a".repeat(MAX_URI + 64))), Err(Refusal::UriTooLong), "before its end");
+        assert_eq!(
+            whole(&format!("GET /{}", "a".repeat(MAX_URI + 64))),
+            Err(Refusal::UriTooLong),
+            "before its end"
+        );
 
-        let with_fields = |count: usize| format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "A: b\r\n".repeat(count - 1));
+        let with_fields =
+            |count: usize| format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "A: b\r\n".repeat(count - 1));
         assert!(whole(&with_fields(MAX_HEADERS)).unwrap().is_some());
         assert_eq!(whole(&with_fields(MAX_HEADERS + 1)), Err(Refusal::HeadTooLarge));
 
         let frame = "GET / HTTP/1.1\r\nHost: x\r\nX: \r\n\r\n".len();
-        let with_bytes = |len: usize| format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "a".repeat(len - frame));
+        let with_bytes =
+            |len: usize| format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "a".repeat(len - frame));
         assert_eq!(whole(&with_bytes(MAX_HEAD)).unwrap().map(|head| head.len), Some(MAX_HEAD));
         assert_eq!(whole(&with_bytes(MAX_HEAD + 1)), Err(Refusal::HeadTooLarge));
         let endless = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}", "a".repeat(MAX_HEAD));
@@ -350,8 +362,20 @@ mod tests {
         use base::{Rng, SeededRng};
         let rng = SeededRng::new(11);
         let parts: [&[u8]; 14] = [
-            b"GET", b" ", b"/", b"HTTP/1.1", b"\r\n", b"\r", b"\n", b"Host: x\r\n", b"Content-Length: ", b"7", b"\0",
-            b"Transfer-Encoding: chunked\r\n", b":", b"\r\n\r\n",
+            b"GET",
+            b" ",
+            b"/",
+            b"HTTP/1.1",
+            b"\r\n",
+            b"\r",
+            b"\n",
+            b"Host: x\r\n",
+            b"Content-Length: ",
+            b"7",
+            b"\0",
+            b"Transfer-Encoding: chunked\r\n",
+            b":",
+            b"\r\n\r\n",
         ];
         for _ in 0..20_000 {
             let mut bytes = Vec::new();

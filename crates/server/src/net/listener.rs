@@ -13,10 +13,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
+use super::Service;
 use super::connection::{self, Shared};
 use super::progress::Timeouts;
 use super::stop::{Stop, StopStage};
-use super::Service;
 
 /// How many connections the system holds for us while the limit is reached.
 const BACKLOG: u32 = 4096;
@@ -170,7 +170,10 @@ async fn secure(
             speak_https(stream, first[0]).await;
             return None;
         }
-        tls.accept(stream).await.inspect_err(|fault| tracing::debug!(kind = ?fault.kind(), "no handshake")).ok()
+        tls.accept(stream)
+            .await
+            .inspect_err(|fault| tracing::debug!(kind = ?fault.kind(), "no handshake"))
+            .ok()
     })
     .await
     .ok()

@@ -9,7 +9,11 @@ mod head;
 mod listener;
 mod progress;
 mod service;
+#[cfg(test)]
+mod socket_tests;
 mod stop;
+#[cfg(test)]
+mod toy;
 
 pub use listener::{Drained, Server, bind};
 pub use progress::Timeouts;

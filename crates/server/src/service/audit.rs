@@ -79,6 +79,6 @@ pub fn record(
     let Some(name) = act.name else { return Ok(()) };
     let entry = Entry { at, by: act.by, act: name.to_owned(), target };
     let key = (at, rng.id());
-    draft.expect_absent::<Entries>(&key)?;
+    draft.expect_absent::<Entries>(&key);
     draft.put_in_resource::<Entries>(&key, &entry, &[])
 }

@@ -6,7 +6,7 @@ pub mod identity;
 pub mod resources;
 
 use store::{KeyspaceDef, StoreError};
-use wire::error::ApiError;
+use wire::ApiError;
 
 /// After how many seconds a client may try again when the store could not answer.
 const RETRY_SECS: u32 = 1;
@@ -21,12 +21,18 @@ pub fn keyspaces() -> Vec<&'static KeyspaceDef> {
     all
 }
 
+/// The answer to who asked when too many others changed the same thing at once.
+#[must_use]
+pub fn busy() -> ApiError {
+    ApiError::service_unavailable(RETRY_SECS)
+}
+
 /// The answer to who asked when the store failed: 503 for what may pass, 500 for what will not. What went wrong is for
 /// the operator's log and not for the answer.
 #[must_use]
 pub fn unavailable(error: &StoreError) -> ApiError {
     match error {
-        StoreError::Conflict | StoreError::Full | StoreError::Unavailable(_) => {
+        StoreError::Conflict | StoreError::Full | StoreError::Unavailable(_) | StoreError::Closed => {
             tracing::warn!(%error, "the store cannot answer now");
             ApiError::service_unavailable(RETRY_SECS)
         }
@@ -37,7 +43,9 @@ pub fn unavailable(error: &StoreError) -> ApiError {
         StoreError::Shredded
         | StoreError::Corrupt { .. }
         | StoreError::TooLarge
-        | StoreError::UnknownResource => {
+        | StoreError::UnknownResource
+        | StoreError::WrongScope
+        | StoreError::Keyspace(_) => {
             tracing::error!(%error, "the store failed");
             ApiError::internal()
         }

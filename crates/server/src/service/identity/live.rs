@@ -10,8 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base::{BoundedCache, ResourceId, UserId};
 use guard::token::{Claims, Scopes};
-use store::{Draft, Reader, StoreError};
-use wire::error::ApiError;
+use store::{Draft, Reader};
+use wire::ApiError;
 
 use super::rows::Identities;
 
@@ -66,7 +66,8 @@ impl IdentityCache {
     /// # Errors
     /// 401 when the user is deleted or the token revoked: one answer for both. 5xx when the store cannot tell.
     pub async fn confirm(&self, reader: &mut Reader, claims: &Claims) -> Result<LiveUser, ApiError> {
-        let found = reader.get::<Identities>(&claims.user).await.map_err(|e| crate::service::unavailable(&e))?;
+        let found =
+            reader.get::<Identities>(&claims.user).await.map_err(|e| crate::service::unavailable(&e))?;
         let key = (claims.resource, claims.user);
         match found {
             Some(row) if row.value.epoch == claims.epoch => {
@@ -90,11 +91,8 @@ impl IdentityCache {
     }
 
     /// Makes a commit conditional on the identity being as it was when `user` was judged.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub fn expect(&self, draft: &mut Draft, user: &LiveUser) -> Result<(), StoreError> {
-        draft.expect_version::<Identities>(&user.user, user.version)
+    pub fn expect(&self, draft: &mut Draft, user: &LiveUser) {
+        draft.expect_version::<Identities>(&user.user, user.version);
     }
 
     /// Forgets what was seen of the token's user, after a commit that rested on it lost.

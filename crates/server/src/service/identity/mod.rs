@@ -3,17 +3,18 @@
 mod live;
 mod rows;
 
+use std::time::Duration;
+
 use base::{Clock, ResourceId, Rng, Timestamp, UserId};
 use guard::token::{Claims, Scopes};
 use store::{Cell, Draft, StoreError, Versioned};
 use thiserror::Error;
-use std::time::Duration;
 
 pub use live::{IdentityCache, LiveUser};
 pub use rows::{Identities, IdentityRow, keyspaces};
 
 use super::audit::{self, Act, Target};
-use super::chat::{ChatError, erasure};
+use super::chat::erasure;
 use super::resources::CellTokens;
 
 /// Why an identity operation did not happen.
@@ -68,6 +69,19 @@ pub struct IdentityDesk<'a> {
     pub attempts: usize,
 }
 
+/// Builds a commit anew for as long as it loses against others, within the limit.
+macro_rules! retry {
+    ($desk:expr, $attempt:expr) => {{
+        for _ in 0..$desk.attempts.max(1) {
+            match $attempt.await {
+                Err(IdentityError::Store(StoreError::Conflict)) => {}
+                done => return done,
+            }
+        }
+        Err(IdentityError::Busy)
+    }};
+}
+
 impl IdentityDesk<'_> {
     /// Makes a user, with a token when one is asked for.
     ///
@@ -78,7 +92,7 @@ impl IdentityDesk<'_> {
         let now = self.clock.now();
         let row = IdentityRow { created_on: now, epoch: 0 };
         let mut draft = self.cell.draft(self.resource).await?;
-        draft.expect_absent::<Identities>(&user)?;
+        draft.expect_absent::<Identities>(&user);
         draft.put_in_resource::<Identities>(&user, &row, &[])?;
         self.audit(&mut draft, user)?;
         draft.commit().await?;
@@ -93,16 +107,7 @@ impl IdentityDesk<'_> {
     /// # Errors
     /// [`IdentityError::NotOwned`] for an identity that is not there.
     pub async fn issue(&self, user: UserId, grant: Grant) -> Result<IssuedToken, IdentityError> {
-        self.retry(async || {
-            let (found, mut draft) = self.owned(user).await?;
-            if self.act.name.is_some() {
-                draft.expect_version::<Identities>(&user, found.version)?;
-                self.audit(&mut draft, user)?;
-                draft.commit().await?;
-            }
-            Ok(self.sign(user, &found.value, grant))
-        })
-        .await
+        retry!(self, self.issue_once(user, grant))
     }
 
     /// Ends all tokens of `user` made so far, on every node with the next request.
@@ -110,17 +115,7 @@ impl IdentityDesk<'_> {
     /// # Errors
     /// [`IdentityError::NotOwned`] for an identity that is not there.
     pub async fn revoke(&self, user: UserId) -> Result<(), IdentityError> {
-        self.retry(async || {
-            let (found, mut draft) = self.owned(user).await?;
-            let epoch = found.value.epoch.checked_add(1).ok_or(StoreError::TooLarge)?;
-            draft.expect_version::<Identities>(&user, found.version)?;
-            draft.put_in_resource::<Identities>(&user, &IdentityRow { epoch, ..found.value }, &[])?;
-            self.audit(&mut draft, user)?;
-            draft.commit().await?;
-            self.cache.forget_user(self.resource, user);
-            Ok(())
-        })
-        .await
+        retry!(self, self.revoke_once(user))
     }
 
     /// Deletes `user`: ends its tokens, and destroys the keys of what it wrote, in one commit.
@@ -132,25 +127,42 @@ impl IdentityDesk<'_> {
     /// # Errors
     /// [`IdentityError::Store`].
     pub async fn delete(&self, user: UserId) -> Result<(), IdentityError> {
-        self.retry(async || {
-            let mut reader = self.cell.read(self.resource).await?;
-            let Some(found) = reader.get::<Identities>(&user).await? else { return Ok(()) };
-            let mut draft = self.cell.draft(self.resource).await?;
-            draft.expect_version::<Identities>(&user, found.version)?;
-            draft.delete::<Identities>(&user)?;
-            let forgotten =
-                erasure::forget_user(self.cell, &mut reader, &mut draft, user).await;
-            drop(reader);
-            match forgotten {
-                Ok(()) => {}
-                Err(ChatError::Store(error)) => return Err(error.into()),
-            }
+        retry!(self, self.delete_once(user))
+    }
+
+    async fn issue_once(&self, user: UserId, grant: Grant) -> Result<IssuedToken, IdentityError> {
+        let (found, mut draft) = self.owned(user).await?;
+        if self.act.name.is_some() {
+            draft.expect_version::<Identities>(&user, found.version);
             self.audit(&mut draft, user)?;
             draft.commit().await?;
-            self.cache.forget_user(self.resource, user);
-            Ok(())
-        })
-        .await
+        }
+        Ok(self.sign(user, &found.value, grant))
+    }
+
+    async fn revoke_once(&self, user: UserId) -> Result<(), IdentityError> {
+        let (found, mut draft) = self.owned(user).await?;
+        let epoch = found.value.epoch.checked_add(1).ok_or(StoreError::TooLarge)?;
+        draft.expect_version::<Identities>(&user, found.version);
+        draft.put_in_resource::<Identities>(&user, &IdentityRow { epoch, ..found.value }, &[])?;
+        self.audit(&mut draft, user)?;
+        draft.commit().await?;
+        self.cache.forget_user(self.resource, user);
+        Ok(())
+    }
+
+    async fn delete_once(&self, user: UserId) -> Result<(), IdentityError> {
+        let mut reader = self.cell.read(self.resource).await?;
+        let Some(found) = reader.get::<Identities>(&user).await? else { return Ok(()) };
+        let mut draft = self.cell.draft(self.resource).await?;
+        draft.expect_version::<Identities>(&user, found.version);
+        draft.delete::<Identities>(&user);
+        erasure::forget_user(self.cell, &mut reader, &mut draft, user).await?;
+        drop(reader);
+        self.audit(&mut draft, user)?;
+        draft.commit().await?;
+        self.cache.forget_user(self.resource, user);
+        Ok(())
     }
 
     async fn owned(&self, user: UserId) -> Result<(Versioned<IdentityRow>, Draft), IdentityError> {
@@ -177,15 +189,5 @@ impl IdentityDesk<'_> {
             epoch: row.epoch,
         });
         IssuedToken { token: base::Secret::new(token), expires_at }
-    }
-
-    async fn retry<T>(&self, mut attempt: impl AsyncFnMut() -> Result<T, IdentityError>) -> Result<T, IdentityError> {
-        for _ in 0..self.attempts.max(1) {
-            match attempt().await {
-                Err(IdentityError::Store(StoreError::Conflict)) => {}
-                done => return done,
-            }
-        }
-        Err(IdentityError::Busy)
     }
 }

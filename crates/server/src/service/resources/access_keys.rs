@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use base::{ResourceId, Rng, Secret, Timestamp};
+use base::{ResourceId, Secret, Timestamp};
 use guard::signature::AccessKey;
 use serde::{Deserialize, Serialize};
 use store::{Cell, Class, Keyspace, KeyspaceDef, Scope, StoreError};
@@ -118,24 +118,30 @@ async fn ensure_once(
     let first = first_key.map(|key| key.to_base64().expose().clone());
     let (row, act) = match (found, first) {
         (Some(found), None) => return open(id, &found.value),
-        (Some(found), Some(first)) if found.value.keys.first() == Some(&first) => return open(id, &found.value),
+        (Some(found), Some(first)) if found.value.keys.first() == Some(&first) => {
+            return open(id, &found.value);
+        }
         (Some(found), Some(first)) => {
             let mut row = found.value;
             row.keys.truncate(2);
-            if row.keys.is_empty() { row.keys.push(first) } else { row.keys[0] = first }
-            draft.expect_version::<Resources>(&ONLY, found.version)?;
+            if row.keys.is_empty() {
+                row.keys.push(first)
+            } else {
+                row.keys[0] = first
+            }
+            draft.expect_version::<Resources>(&ONLY, found.version);
             (row, "resource.set_key")
         }
         (None, first) => {
-            let fresh = || AccessKey::generate(cell.rng()).to_base64().expose().clone();
+            let fresh = || AccessKey::generate(&**cell.rng()).to_base64().expose().clone();
             let keys = vec![first.unwrap_or_else(fresh), fresh()];
-            draft.expect_absent::<Resources>(&ONLY)?;
+            draft.expect_absent::<Resources>(&ONLY);
             (ResourceRow { name: name.to_owned(), created_on: cell.clock().now(), keys }, "resource.create")
         }
     };
     draft.put_in_resource::<Resources>(&ONLY, &row, &[])?;
     let act = Act { name: Some(act), by: Actor::Operator };
-    audit::record(&mut draft, act, Target::Resource(id), cell.clock().now(), cell.rng())?;
+    audit::record(&mut draft, act, Target::Resource(id), cell.clock().now(), &**cell.rng())?;
     draft.commit().await?;
     open(id, &row)
 }

@@ -17,7 +17,9 @@ pub const MAX_RESOURCE_NAME: usize = 63;
 #[derive(Debug, Error)]
 pub enum ResourceError {
     /// Not a name a resource can have.
-    #[error("a resource name has 1 to 63 letters, digits and hyphens, and begins and ends with a letter or digit")]
+    #[error(
+        "a resource name has 1 to 63 letters, digits and hyphens, and begins and ends with a letter or digit"
+    )]
     Name,
     /// The cell has no such resource.
     #[error("the cell has no such resource")]

@@ -2,13 +2,12 @@
 //! node of the cell reads them from the store, so each verifies what the others signed.
 
 use std::fmt;
-use std::ops::Bound;
 use std::sync::Arc;
 
 use base::{ResourceId, Timestamp};
 use guard::token::{Claims, TokenError, TokenSigner, TokenVerifier};
 use serde::{Deserialize, Serialize};
-use store::{Cell, Class, Direction, Keyspace, KeyspaceDef, Opened, Scope, StoreError};
+use store::{Cell, Class, Direction, KeyRange, Keyspace, KeyspaceDef, Opened, Scope, StoreError};
 
 use super::ResourceError;
 
@@ -75,8 +74,7 @@ impl CellTokens {
 
     async fn open_once(cell: &Cell) -> Result<Self, ResourceError> {
         let mut reader = cell.read(ResourceId::CELL).await?;
-        let (all, newest_first) = (Bound::Unbounded, Direction::Backward);
-        let rows = reader.scan::<SigningKeys>(all.clone(), all, newest_first, MOST).await?;
+        let rows = reader.scan::<SigningKeys>(KeyRange::all(), Direction::Backward, MOST).await?;
         drop(reader);
         let bad = || ResourceError::Key { keyspace: SigningKeys::DEF.name };
         let mut signers = Vec::new();
@@ -89,7 +87,7 @@ impl CellTokens {
             let row =
                 SigningKeyRow { created_on: cell.clock().now(), pkcs8: signer.to_pkcs8().expose().clone() };
             let mut draft = cell.draft(ResourceId::CELL).await?;
-            draft.expect_absent::<SigningKeys>(&1)?;
+            draft.expect_absent::<SigningKeys>(&1);
             draft.put_in_resource::<SigningKeys>(&1, &row, &[])?;
             draft.commit().await?;
             signers.push(signer);
