@@ -5,7 +5,6 @@ use wire::ApiError;
 
 use super::Handler;
 use crate::http::{Context, Reply};
-use crate::service;
 
 /// For how long a verifier may keep the key set, in seconds.
 const KEYS_MAX_AGE: &str = "public, max-age=300";
@@ -22,32 +21,23 @@ pub fn handler(name: &str) -> Option<Handler> {
     Some(handler)
 }
 
-/// The process answers. It says nothing of the rest, so that a broken disk does not have every node restarted at once.
-async fn live(_context: &Context) -> Result<Reply, ApiError> {
-    Ok(status("live"))
+async fn live(context: &Context) -> Result<Reply, ApiError> {
+    Ok(state(StatusCode::OK, context.state.health.live().to_owned()))
 }
 
-/// Every cell's store answers.
 async fn ready(context: &Context) -> Result<Reply, ApiError> {
-    let mut checked = Vec::new();
-    for entry in context.state.directory.resources() {
-        let cell = entry.cell();
-        if checked.contains(cell.geography()) {
-            continue;
-        }
-        cell.check().await.map_err(|error| service::unavailable(&error))?;
-        checked.push(cell.geography().clone());
-    }
-    Ok(status("ready"))
+    let found = context.state.health.ready().await;
+    let status = StatusCode::from_u16(found.status()).map_err(|_| ApiError::internal())?;
+    Ok(state(status, found.body()))
 }
 
 /// The public keys of the cell in which the asked resource lives (RFC 7517).
 async fn keys(context: &Context) -> Result<Reply, ApiError> {
     let keys = context.resource.tokens().jwks().to_vec();
-    Ok(Reply::rendered(StatusCode::OK, keys).header(header::CACHE_CONTROL, KEYS_MAX_AGE))
+    Ok(Reply::body(StatusCode::OK, keys).header(header::CACHE_CONTROL, KEYS_MAX_AGE))
 }
 
-fn status(word: &str) -> Reply {
-    let body = format!(r#"{{"status":"{word}"}}"#).into_bytes();
-    Reply::rendered(StatusCode::OK, body).header(header::CACHE_CONTROL, "no-store")
+/// A probe's answer, which no one may answer from memory.
+fn state(status: StatusCode, body: String) -> Reply {
+    Reply::body(status, body.into_bytes()).header(header::CACHE_CONTROL, "no-store")
 }

@@ -19,7 +19,9 @@ use super::reply::Reply;
 use super::{access, host, media};
 use crate::api::{self, Handler};
 use crate::directory::{Directory, ResourceEntry};
+use crate::job::Jobs;
 use crate::net::{Refusal, Response, Service};
+use crate::observe::health::Health;
 use crate::service::audit::Actor;
 use crate::service::chat::ChatState;
 use crate::service::identity::IdentityCache;
@@ -43,6 +45,8 @@ pub struct Setup {
     pub rng: Arc<dyn Rng>,
     /// Which rate limits hold.
     pub rates: Profile,
+    /// Whether this node can serve.
+    pub health: Health,
 }
 
 /// One operation with what is worked out about it once.
@@ -84,7 +88,8 @@ impl App {
             rng: setup.rng,
             identities: IdentityCache::new(),
             chat: ChatState::new(),
-            jobs: crate::job::Jobs::default(),
+            health: setup.health,
+            jobs: Jobs::default(),
             rates: Rates::new(setup.rates),
         };
         Self { rows: rows.collect(), state: Arc::new(state), failures }

@@ -15,6 +15,7 @@ use wire::{ApiError, ApiVersion, Query};
 use super::rates::Rates;
 use crate::directory::{Directory, ResourceEntry};
 use crate::job::Jobs;
+use crate::observe::health::Health;
 use crate::service::audit::Act;
 use crate::service::chat::ChatState;
 use crate::service::identity::IdentityCache;
@@ -33,6 +34,8 @@ pub struct State {
     pub identities: IdentityCache,
     /// What the chat remembers between requests.
     pub chat: ChatState,
+    /// Whether this node can serve.
+    pub health: Health,
     /// Wakes what follows an answer.
     pub jobs: Jobs,
     /// Requests counted against the rate limits.

@@ -22,9 +22,9 @@ impl Reply {
         Self { status, body: None, headers: Vec::new() }
     }
 
-    /// An answer with a JSON body that is written already.
+    /// An answer with a body that is JSON already.
     #[must_use]
-    pub const fn rendered(status: StatusCode, body: Vec<u8>) -> Self {
+    pub const fn body(status: StatusCode, body: Vec<u8>) -> Self {
         Self { status, body: Some(body), headers: Vec::new() }
     }
 
@@ -35,12 +35,6 @@ impl Reply {
     pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Self, ApiError> {
         let body = serde_json::to_vec(value).map_err(|_| ApiError::internal())?;
         Ok(Self { status, body: Some(body), headers: Vec::new() })
-    }
-
-    /// An answer with a body that is JSON already.
-    #[must_use]
-    pub const fn body(status: StatusCode, json: Vec<u8>) -> Self {
-        Self { status, body: Some(json), headers: Vec::new() }
     }
 
     /// The same answer with one more header; a value that is no legal header value is left out.

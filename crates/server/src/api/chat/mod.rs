@@ -78,7 +78,9 @@ fn answer(error: ChatError) -> ApiError {
         ChatError::Forbidden => ApiError::forbidden(),
         ChatError::ThreadDeleted => ApiError::not_found("The chat thread was deleted."),
         ChatError::MessageUnknown => ApiError::not_found("The chat message was not found."),
-        ChatError::ParticipantUnknown => ApiError::not_found("The participant was not found in the chat thread."),
+        ChatError::ParticipantUnknown => {
+            ApiError::not_found("The participant was not found in the chat thread.")
+        }
         ChatError::TooManyParticipants { limit } => {
             ApiError::validation("participants", format!("A chat thread may have {limit} participants."))
         }
@@ -86,13 +88,17 @@ fn answer(error: ChatError) -> ApiError {
             "repeatability-request-id",
             "This repeatability-request-id was used for another request. Use a new one.",
         ),
-        ChatError::NothingLeft => {
-            ApiError::validation("content", "Nothing is left of the HTML once what may not be shown is removed.")
+        ChatError::NothingLeft => ApiError::validation(
+            "content",
+            "Nothing is left of the HTML once what may not be shown is removed.",
+        ),
+        ChatError::MessageTooLarge { limit } => ApiError::validation(
+            "content",
+            format!("Content and metadata of a message may hold {limit} bytes in all."),
+        ),
+        ChatError::Store(StoreError::TooLarge) => {
+            ApiError::bad_request("The request changes too much at once.")
         }
-        ChatError::MessageTooLarge { limit } => {
-            ApiError::validation("content", format!("Content and metadata of a message may hold {limit} bytes in all."))
-        }
-        ChatError::Store(StoreError::TooLarge) => ApiError::bad_request("The request changes too much at once."),
         ChatError::Store(error) => unavailable(&error),
     }
 }

@@ -18,7 +18,8 @@ pub(super) async fn add(cx: &Context) -> Result<Reply, ApiError> {
     let (new, mut invalid) = split(cx, asked.participants);
     let unknown = ask!(cx, desk.add_participants(thread, new));
     let resource = cx.resource_id();
-    invalid.extend(unknown.into_iter().map(|user| InvalidParticipant::NotFound(render::user(resource, user))));
+    invalid
+        .extend(unknown.into_iter().map(|user| InvalidParticipant::NotFound(render::user(resource, user))));
     Ok(Reply::body(StatusCode::CREATED, AddedParticipants { invalid }.render(cx.api_version)))
 }
 

@@ -7,14 +7,18 @@ use wire::Identifier;
 use wire::chat::{self, MessageContent, Metadata, RetentionPolicy, TextKind};
 
 use crate::service::chat::ThreadItem;
-use crate::service::chat::view::{ContentView, MessageView, ParticipantView, ReceiptView, Retention, ThreadView};
+use crate::service::chat::view::{
+    ContentView, MessageView, ParticipantView, ReceiptView, Retention, ThreadView,
+};
 
 pub(super) fn user(resource: ResourceId, user: UserId) -> Identifier {
     Identifier::CommunicationUser { resource, user }
 }
 
 pub(super) fn metadata(pairs: Vec<(Personal<String>, Personal<String>)>) -> Metadata {
-    Metadata::new(pairs.into_iter().map(|(k, v)| (k.into_inner(), v.into_inner())).collect::<BTreeMap<_, _>>())
+    Metadata::new(
+        pairs.into_iter().map(|(k, v)| (k.into_inner(), v.into_inner())).collect::<BTreeMap<_, _>>(),
+    )
 }
 
 pub(super) fn pairs(metadata: &Metadata) -> Vec<(Personal<String>, Personal<String>)> {
@@ -138,6 +142,9 @@ mod tests {
     #[test]
     fn retention_goes_both_ways() {
         assert_eq!(retention(RetentionPolicy::None), Retention::Keep);
-        assert_eq!(retention(RetentionPolicy::ThreadCreationDate { days: 30 }), Retention::DeleteAfterDays(30));
+        assert_eq!(
+            retention(RetentionPolicy::ThreadCreationDate { days: 30 }),
+            Retention::DeleteAfterDays(30)
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use ::http::StatusCode;
 use guard::hash::blind_index;
+use wire::Identifier;
 use wire::chat::response::Render;
 use wire::chat::{
     CreateThread, CreatedThread, InvalidParticipant, NewParticipant as Asked, Page, Patch, UpdateThread,
@@ -9,11 +10,12 @@ use wire::chat::{
 };
 use wire::error::ApiError;
 use wire::page::{PageToken, TOKEN_PARAMETER, ThreadCursor as Place};
-use wire::Identifier;
 
 use super::{next_link, render, thread};
 use crate::http::{Context, Reply};
-use crate::service::chat::{NewParticipant, NewThread, Repeatability, ThreadChange, ThreadCursor, ThreadQuery};
+use crate::service::chat::{
+    NewParticipant, NewThread, Repeatability, ThreadChange, ThreadCursor, ThreadQuery,
+};
 
 /// The longest repeatability id, in bytes: ACS recommends a UUID.
 const MAX_REPEATABILITY_ID: usize = 256;
@@ -31,7 +33,8 @@ pub(super) async fn create(cx: &Context) -> Result<Reply, ApiError> {
     };
     let made = ask!(cx, desk.create_thread(new));
     let resource = cx.resource_id();
-    invalid.extend(made.unknown.iter().map(|user| InvalidParticipant::NotFound(render::user(resource, *user))));
+    invalid
+        .extend(made.unknown.iter().map(|user| InvalidParticipant::NotFound(render::user(resource, *user))));
     let location = thread_location(&cx.base_url(), made.thread.id);
     let body = CreatedThread { thread: render::thread(resource, made.thread), invalid };
     Ok(Reply::body(StatusCode::CREATED, body.render(cx.api_version)).location(&location))

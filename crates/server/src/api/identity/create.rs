@@ -16,5 +16,5 @@ pub(super) async fn handle(context: &Context) -> Result<Reply, ApiError> {
         identity: Identifier::CommunicationUser { resource, user },
         token: token.map(access_token),
     };
-    Ok(Reply::rendered(StatusCode::CREATED, created.render()))
+    Ok(Reply::body(StatusCode::CREATED, created.render()))
 }

@@ -11,5 +11,5 @@ pub(super) async fn handle(context: &Context) -> Result<Reply, ApiError> {
     let request = IssueToken::parse(&context.body)?;
     let user = owned_user(context)?;
     let issued = desk(context).issue(user, grant(&request)).await.map_err(|error| refused(&error))?;
-    Ok(Reply::rendered(StatusCode::OK, access_token(issued).render()))
+    Ok(Reply::body(StatusCode::OK, access_token(issued).render()))
 }

@@ -65,7 +65,8 @@ impl Standing {
     /// Whether the caller may see a message, given when it was last changed: only what was written, and as it was
     /// last written, while the caller was a participant or had the history shared.
     pub(crate) fn sees(&self, id: MessageId, changed_on: Option<Timestamp>) -> bool {
-        self.participant.sees(id) && changed_on.is_none_or(|at| self.participant.sees(MessageId(at.as_millis())))
+        self.participant.sees(id)
+            && changed_on.is_none_or(|at| self.participant.sees(MessageId(at.as_millis())))
     }
 
     fn versions(&self) -> Versions {
@@ -82,7 +83,11 @@ impl Desk<'_> {
     /// The caller's standing in `thread`, present or past.
     ///
     /// A stranger and a thread that never was get the same answer; who was in a deleted thread is told so.
-    pub(crate) async fn standing(&self, reader: &mut Reader, thread: ThreadId) -> Result<Standing, ChatError> {
+    pub(crate) async fn standing(
+        &self,
+        reader: &mut Reader,
+        thread: ThreadId,
+    ) -> Result<Standing, ChatError> {
         let caller = self.caller(reader).await?;
         let (live, thread_version) = match reader.try_get::<Threads>(&thread).await? {
             Some(Opened::Value(Versioned { value: ThreadRow::Live(live), version, .. })) => (live, version),
@@ -120,7 +125,9 @@ impl Desk<'_> {
     /// [`Desk::expect`]s it.
     pub(crate) fn known_member(&self, thread: ThreadId) -> Result<Option<Member>, ChatError> {
         let Some(caller) = self.identities.cached(self.claims) else { return Ok(None) };
-        let Some(versions) = self.state.standings.get((self.resource, thread, self.user())) else { return Ok(None) };
+        let Some(versions) = self.state.standings.get((self.resource, thread, self.user())) else {
+            return Ok(None);
+        };
         self.count(thread)?;
         Ok(Some(Member { caller, thread, versions }))
     }
@@ -139,13 +146,21 @@ impl Desk<'_> {
     }
 
     /// The key of what the caller writes in `thread`.
-    pub(crate) async fn author_key(&self, reader: &mut Reader, thread: ThreadId) -> Result<ScopeHandle, ChatError> {
+    pub(crate) async fn author_key(
+        &self,
+        reader: &mut Reader,
+        thread: ThreadId,
+    ) -> Result<ScopeHandle, ChatError> {
         let key = reader.scope_key(&author_scope(thread, self.user())).await?;
         key.ok_or(ChatError::Forbidden)
     }
 
     /// The key of what belongs to `thread` as a whole.
-    pub(crate) async fn thread_key(&self, reader: &mut Reader, thread: ThreadId) -> Result<ScopeHandle, ChatError> {
+    pub(crate) async fn thread_key(
+        &self,
+        reader: &mut Reader,
+        thread: ThreadId,
+    ) -> Result<ScopeHandle, ChatError> {
         let key = reader.scope_key(&thread_scope(thread)).await?;
         key.ok_or(ChatError::Forbidden)
     }

@@ -10,8 +10,8 @@ use store::{Cell, Direction, Draft, KeyRange, Keyspace, Opened, Reader, StoreErr
 
 use super::ChatError;
 use super::rows::{
-    Body, Changes, ErasureRow, Erasures, HINT_RESOURCE, Hint, Memberships, MessageRow, Messages, Participants, Receipts,
-    author_scope, thread_scope,
+    Body, Changes, ErasureRow, Erasures, HINT_RESOURCE, Hint, Memberships, MessageRow, Messages,
+    Participants, Receipts, author_scope, thread_scope,
 };
 use super::threads::memberships;
 
@@ -113,7 +113,12 @@ async fn sweep_user(cell: &Cell, resource: ResourceId, user: UserId) -> Result<(
 }
 
 /// Empties the messages that `user` wrote in `thread`.
-async fn sweep_author(cell: &Cell, resource: ResourceId, thread: ThreadId, user: UserId) -> Result<(), ChatError> {
+async fn sweep_author(
+    cell: &Cell,
+    resource: ResourceId,
+    thread: ThreadId,
+    user: UserId,
+) -> Result<(), ChatError> {
     let mut range = KeyRange::prefix(&thread);
     loop {
         let mut reader = cell.read(resource).await?;

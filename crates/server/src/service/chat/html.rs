@@ -48,6 +48,9 @@ mod tests {
     #[test]
     fn links_keep_their_address() {
         let clean = sanitise("<a href=\"https://example.org/x?y=1\">x</a>");
-        assert!(clean.contains("href=\"https://example.org/x?y=1\"") && clean.contains("noopener"), "{clean}");
+        assert!(
+            clean.contains("href=\"https://example.org/x?y=1\"") && clean.contains("noopener"),
+            "{clean}"
+        );
     }
 }

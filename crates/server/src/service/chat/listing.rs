@@ -70,10 +70,15 @@ impl Desk<'_> {
     ///
     /// # Errors
     /// [`ChatError::Forbidden`] to who never was a participant.
-    pub async fn list_messages(&self, thread: ThreadId, query: MessageQuery) -> Result<MessagePage, ChatError> {
+    pub async fn list_messages(
+        &self,
+        thread: ThreadId,
+        query: MessageQuery,
+    ) -> Result<MessagePage, ChatError> {
         let mut reader = self.reader().await?;
         let standing = self.standing(&mut reader, thread).await?;
-        let mut page = Filling { rows: Vec::new(), wanted: query.page_size.max(1), budget: MAX_ROWS_PER_PAGE };
+        let mut page =
+            Filling { rows: Vec::new(), wanted: query.page_size.max(1), budget: MAX_ROWS_PER_PAGE };
         let start = query.start.map_or(0, Timestamp::as_millis);
         let mut next = None;
         let before = match query.cursor {
@@ -88,7 +93,9 @@ impl Desk<'_> {
         if let Some(before) = before {
             match self.written(&mut reader, &standing, start, before, &mut page).await? {
                 Left::From(cursor) => next = Some(cursor),
-                Left::Nothing if query.start.is_some() => changes_before = Some((LATEST, MessageId(u64::MAX))),
+                Left::Nothing if query.start.is_some() => {
+                    changes_before = Some((LATEST, MessageId(u64::MAX)))
+                }
                 Left::Nothing => {}
             }
         }
@@ -185,7 +192,11 @@ impl Desk<'_> {
 const LATEST: Timestamp = Timestamp::from_millis(u64::MAX);
 
 /// The row, if the caller may see it and its key still exists.
-fn readable(standing: &Standing, id: MessageId, opened: Opened<MessageRow>) -> Result<Option<Row>, ChatError> {
+fn readable(
+    standing: &Standing,
+    id: MessageId,
+    opened: Opened<MessageRow>,
+) -> Result<Option<Row>, ChatError> {
     let Opened::Value(found) = opened else { return Ok(None) };
     if found.value.body == Body::Erased || !standing.sees(id, found.value.changed_on()) {
         return Ok(None);

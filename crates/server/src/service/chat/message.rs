@@ -60,10 +60,11 @@ impl Desk<'_> {
             let (member, key) = self.sender(thread, lost == 0).await?;
             let mut draft = self.draft().await?;
             self.expect(&mut draft, &member);
-            let placed = self.state.ends.append(self.key(thread), self.clock.now(), draft, |place, draft| {
-                let hint = Hint { author: Some(self.user()), sequence: place.sequence };
-                draft.put::<Messages>(&(thread, place.id), &row, &hint.to_bytes(), &key)
-            })?;
+            let placed =
+                self.state.ends.append(self.key(thread), self.clock.now(), draft, |place, draft| {
+                    let hint = Hint { author: Some(self.user()), sequence: place.sequence };
+                    draft.put::<Messages>(&(thread, place.id), &row, &hint.to_bytes(), &key)
+                })?;
             let Some((place, pending)) = placed else { return Err(StoreError::Conflict.into()) };
             self.settle(thread, place, pending.await.map_err(StoreError::from))
         })
@@ -123,7 +124,12 @@ impl Desk<'_> {
     /// # Errors
     /// [`ChatError::Forbidden`] for another's message or the service's; [`ChatError::MessageUnknown`] for a deleted
     /// one.
-    pub async fn edit_message(&self, thread: ThreadId, id: MessageId, edit: MessageEdit) -> Result<(), ChatError> {
+    pub async fn edit_message(
+        &self,
+        thread: ThreadId,
+        id: MessageId,
+        edit: MessageEdit,
+    ) -> Result<(), ChatError> {
         retry!(self, _lost, {
             let mut reader = self.reader().await?;
             let mut own = self.own(&mut reader, thread, id).await?;

@@ -42,7 +42,9 @@ pub(super) struct Known {
 /// What is known of someone who is to be added.
 enum Before {
     /// Never was in the thread, or all that was known went with an identity.
-    Nothing { version: Option<u64> },
+    Nothing {
+        version: Option<u64>,
+    },
     Former(Known),
     Current,
 }
@@ -53,7 +55,11 @@ impl Desk<'_> {
     ///
     /// # Errors
     /// [`ChatError::TooManyParticipants`], and then nobody is added.
-    pub async fn add_participants(&self, thread: ThreadId, new: Vec<NewParticipant>) -> Result<Vec<UserId>, ChatError> {
+    pub async fn add_participants(
+        &self,
+        thread: ThreadId,
+        new: Vec<NewParticipant>,
+    ) -> Result<Vec<UserId>, ChatError> {
         retry!(self, _lost, {
             let mut reader = self.reader().await?;
             let (member, standing) = self.member(&mut reader, thread).await?;
@@ -128,12 +134,15 @@ impl Desk<'_> {
             let mut reader = self.reader().await?;
             let (member, standing) = self.member(&mut reader, thread).await?;
             let mut known = match self.before(&mut reader, thread, user).await? {
-                Before::Current => self.known(&mut reader, thread, user).await?.ok_or(ChatError::ParticipantUnknown)?,
+                Before::Current => {
+                    self.known(&mut reader, thread, user).await?.ok_or(ChatError::ParticipantUnknown)?
+                }
                 Before::Former(_) => return Ok(()),
                 Before::Nothing { .. } => return Err(ChatError::ParticipantUnknown),
             };
             let thread_key = self.thread_key(&mut reader, thread).await?;
-            let key = reader.scope_key(&author_scope(thread, user)).await?.ok_or(ChatError::ParticipantUnknown)?;
+            let key =
+                reader.scope_key(&author_scope(thread, user)).await?.ok_or(ChatError::ParticipantUnknown)?;
             let mut draft = self.draft().await?;
             self.expect(&mut draft, &member);
             if user != self.user() {
@@ -171,7 +180,11 @@ impl Desk<'_> {
     }
 
     /// All present and former participants whose keys exist, in the order of their ids.
-    pub(super) async fn participants(&self, reader: &mut Reader, thread: ThreadId) -> Result<Vec<Known>, ChatError> {
+    pub(super) async fn participants(
+        &self,
+        reader: &mut Reader,
+        thread: ThreadId,
+    ) -> Result<Vec<Known>, ChatError> {
         const AT_ONCE: usize = 512;
         let mut found = Vec::new();
         let mut range = KeyRange::prefix(&thread);
@@ -191,9 +204,16 @@ impl Desk<'_> {
         }
     }
 
-    async fn known(&self, reader: &mut Reader, thread: ThreadId, user: UserId) -> Result<Option<Known>, ChatError> {
+    async fn known(
+        &self,
+        reader: &mut Reader,
+        thread: ThreadId,
+        user: UserId,
+    ) -> Result<Option<Known>, ChatError> {
         Ok(match reader.try_get::<Participants>(&(thread, user)).await? {
-            Some(Opened::Value(Versioned { value, version, .. })) => Some(Known { user, row: value, version }),
+            Some(Opened::Value(Versioned { value, version, .. })) => {
+                Some(Known { user, row: value, version })
+            }
             _ => None,
         })
     }

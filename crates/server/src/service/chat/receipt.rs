@@ -33,7 +33,9 @@ impl Desk<'_> {
             let mut draft = self.draft().await?;
             self.expect(&mut draft, &member);
             match before {
-                Some(Versioned { version, .. }) => draft.expect_version::<Receipts>(&(thread, self.user()), version),
+                Some(Versioned { version, .. }) => {
+                    draft.expect_version::<Receipts>(&(thread, self.user()), version)
+                }
                 None => draft.expect_absent::<Receipts>(&(thread, self.user())),
             }
             draft.put::<Receipts>(&(thread, self.user()), &row, &[], &key)?;
@@ -56,9 +58,12 @@ impl Desk<'_> {
         let mut reader = self.reader().await?;
         let (_, standing) = self.member(&mut reader, thread).await?;
         let present = self.participants(&mut reader, thread).await?;
-        let rows = reader.scan::<Receipts>(KeyRange::prefix(&thread), Direction::Forward, store::MAX_SCAN).await?;
+        let rows =
+            reader.scan::<Receipts>(KeyRange::prefix(&thread), Direction::Forward, store::MAX_SCAN).await?;
         let mut found = rows.into_iter().filter_map(|((_, user), row)| {
-            let Opened::Value(Versioned { value: ReceiptRow { message, read_on }, .. }) = row else { return None };
+            let Opened::Value(Versioned { value: ReceiptRow { message, read_on }, .. }) = row else {
+                return None;
+            };
             let at = present.binary_search_by_key(&user, |known| known.user).ok()?;
             let shown = present.get(at)?.row.is_current() && standing.participant.sees(message);
             shown.then_some(ReceiptView { reader: user, message, read_on })

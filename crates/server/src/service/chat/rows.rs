@@ -309,7 +309,11 @@ mod tests {
         let key = (thread, MessageId(5));
         assert_eq!(Messages::scope(&key, &own.to_bytes()), author_scope(thread, author));
         assert_eq!(Messages::scope(&key, &system.to_bytes()), thread_scope(thread));
-        assert_eq!(Messages::scope(&key, b"short"), thread_scope(thread), "a damaged hint never widens the scope");
+        assert_eq!(
+            Messages::scope(&key, b"short"),
+            thread_scope(thread),
+            "a damaged hint never widens the scope"
+        );
         assert_eq!(Hint::parse(b"short"), None);
     }
 

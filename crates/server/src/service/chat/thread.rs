@@ -145,7 +145,11 @@ impl Desk<'_> {
             for (_, user) in all_participants(&mut reader, thread).await? {
                 draft.destroy_scope_key(&author_scope(thread, user));
             }
-            draft.put_in_resource::<Erasures>(&(now, *thread.as_bytes()), &ErasureRow::Thread(thread), HINT_RESOURCE)?;
+            draft.put_in_resource::<Erasures>(
+                &(now, *thread.as_bytes()),
+                &ErasureRow::Thread(thread),
+                HINT_RESOURCE,
+            )?;
             audit::record(&mut draft, self.act, Target::Thread(thread), now, self.rng)?;
             let outcome = draft.commit().await;
             self.forget_member(thread);
@@ -179,7 +183,8 @@ impl Desk<'_> {
         let all: Vec<NewParticipant> = std::iter::once(creator).chain(others).collect();
         for participant in &all {
             draft.expect_exists::<Identities>(&participant.user);
-            let from = participant.share_history_from.map_or(0, |at| if at <= now { 0 } else { at.as_millis() });
+            let from =
+                participant.share_history_from.map_or(0, |at| if at <= now { 0 } else { at.as_millis() });
             self.write_participant(draft, thread, participant, from)?;
         }
         let listed = all.iter().map(|p| (p.user, p.share_history_from.unwrap_or(Timestamp::EPOCH))).collect();
@@ -276,7 +281,11 @@ impl Desk<'_> {
         Ok(Repeat { first, version, expired })
     }
 
-    async fn expired_repeats(&self, reader: &mut Reader, oldest: Timestamp) -> Result<Vec<[u8; 16]>, ChatError> {
+    async fn expired_repeats(
+        &self,
+        reader: &mut Reader,
+        oldest: Timestamp,
+    ) -> Result<Vec<[u8; 16]>, ChatError> {
         let range = KeyRange::prefix(&self.user());
         let rows = reader.scan::<Repeats>(range, Direction::Forward, EXPIRED_PER_CREATION).await?;
         let old = |row: &Opened<RepeatRow>| matches!(row, Opened::Value(row) if row.value.on < oldest);
@@ -352,4 +361,3 @@ pub(super) fn thread_view(id: ThreadId, live: LiveThread) -> ThreadView {
     let LiveThread { created_on, created_by, topic, metadata, retention } = live;
     ThreadView { id, topic, created_on, created_by, metadata, retention }
 }
-

@@ -108,8 +108,14 @@ impl Desk<'_> {
             return Ok(None);
         }
         let last = last_activity(reader, thread, &participant, as_of).await?;
-        let topic = participant.topic_at_removal.filter(|_| participant.periods.last().is_none_or(|p| p.until.is_some()));
-        Ok(Some(ThreadItem { id: thread, topic: topic.unwrap_or(live.topic), last_message_received_on: last }))
+        let topic = participant
+            .topic_at_removal
+            .filter(|_| participant.periods.last().is_none_or(|p| p.until.is_some()));
+        Ok(Some(ThreadItem {
+            id: thread,
+            topic: topic.unwrap_or(live.topic),
+            last_message_received_on: last,
+        }))
     }
 }
 
@@ -139,7 +145,8 @@ async fn last_activity(
 ) -> Result<Option<Timestamp>, ChatError> {
     for period in participant.periods.iter().rev() {
         let end = period.until.unwrap_or(u64::MAX).min(as_of.as_millis().saturating_add(1));
-        let range = KeyRange::all().starting_at(&(thread, MessageId(period.from))).before(&(thread, MessageId(end)));
+        let range =
+            KeyRange::all().starting_at(&(thread, MessageId(period.from))).before(&(thread, MessageId(end)));
         let last = reader.scan_keys::<Messages>(range, Direction::Backward, 1).await?;
         if let Some(((_, id), ..)) = last.first() {
             return Ok(Some(Timestamp::from_millis(id.0)));
