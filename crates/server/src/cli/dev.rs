@@ -11,6 +11,7 @@ use clap::Args;
 use guard::SystemRng;
 use guard::signature::AccessKey;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 
 use super::node::{Node, Placed, Plan, listen};
 use super::{CliError, say};
@@ -99,15 +100,13 @@ impl Dev {
         let _lock = FolderLock::take(&data.join("lock"), now)
             .map_err(|fault| CliError::Held { path: data.to_owned(), fault })?;
         let known = self.resources(data)?;
-        let listener =
-            listen(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)), "--port PORT (0 takes a free one)")?;
+        let (listeners, port) = listen_local(self.port)?;
         let dns = names(&known);
         let ips = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         let tls = authority::ensure(data, &dns, &ips, now)?;
         let (cells, resources) = place(data, &known, key.as_ref());
-        let port = listener.local_addr().map_or(self.port, |address| address.port());
         let plan = Plan {
-            listener,
+            listeners,
             certificates: CertificateFiles::open(tls.chain, tls.key)?,
             cells,
             resources,
@@ -158,6 +157,19 @@ impl Dev {
             Samples { ready, connection_string: first, ca, data, fresh, unresolved }.text()
         };
         say(&text).map(|_: ExitCode| ())
+    }
+}
+
+/// Listens at both loopback addresses, on one port: which of them `localhost` is depends on the machine. One without IPv6
+/// does with the other.
+fn listen_local(port: u16) -> Result<(Vec<TcpListener>, u16), CliError> {
+    const CHOOSE: &str = "--port PORT (0 takes a free one)";
+    let four = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), CHOOSE)?;
+    let found = four.local_addr().map_or(port, |address| address.port());
+    match listen(SocketAddr::from((Ipv6Addr::LOCALHOST, found)), CHOOSE) {
+        Ok(six) => Ok((vec![four, six], found)),
+        Err(fault @ CliError::PortInUse { .. }) if port != 0 => Err(fault),
+        Err(_) => Ok((vec![four], found)),
     }
 }
 

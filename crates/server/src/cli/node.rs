@@ -40,7 +40,7 @@ pub(super) struct Placed {
 
 /// What a node is made of.
 pub(super) struct Plan {
-    pub(super) listener: TcpListener,
+    pub(super) listeners: Vec<TcpListener>,
     pub(super) certificates: CertificateFiles,
     pub(super) cells: Vec<CellConfig>,
     pub(super) resources: Vec<Placed>,
@@ -57,7 +57,7 @@ pub(super) struct Served {
 
 /// A node that is ready to run.
 pub(super) struct Node {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     certificates: CertificateFiles,
     app: Arc<App>,
     server: Server<App>,
@@ -121,8 +121,8 @@ impl Node {
         }));
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
         let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
-        let (listener, certificates) = (plan.listener, plan.certificates);
-        Ok(Self { listener, certificates, app, server, cells: opened, served, stop, signals })
+        let (listeners, certificates) = (plan.listeners, plan.certificates);
+        Ok(Self { listeners, certificates, app, server, cells: opened, served, stop, signals })
     }
 
     /// What is served, in the order of the plan.
@@ -138,8 +138,8 @@ impl Node {
             job::run(state, stop_begun(stop)).await;
             None
         });
-        let (server, listener, stop) = (self.server, self.listener, self.stop.clone());
-        tasks.spawn(async move { Some(server.run(vec![listener], &stop).await) });
+        let (server, listeners, stop) = (self.server, self.listeners, self.stop.clone());
+        tasks.spawn(async move { Some(server.run(listeners, &stop).await) });
         let begun = ready();
         if begun.is_err() {
             self.stop.drain();

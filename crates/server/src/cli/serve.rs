@@ -44,17 +44,19 @@ impl Serve {
         let public = config.listener.public_hosts.first().map(|host| host.as_str().to_owned());
         let host = public.unwrap_or_else(|| "localhost".to_owned());
         let Config { cells, limits, rates, .. } = config;
-        let plan = Plan { listener, certificates, cells, resources, limits, rates };
+        let plan = Plan { listeners: vec![listener], certificates, cells, resources, limits, rates };
         let node = Node::open(plan).await?;
         let ready = describe(&node, &host, address.port(), ca_file);
         tracing::info!(%address, resources = ready.resources.len(), "serving");
-        node.run(|| match &self.ready_file {
-            Some(path) => {
-                ready.write(path).map_err(|fault| CliError::ReadyFile { path: path.clone(), fault })
-            }
-            None => Ok(()),
-        })
-        .await
+        node.run(|| self.tell(&ready)).await
+    }
+
+    fn tell(&self, ready: &Ready) -> Result<(), CliError> {
+        if let Some(path) = &self.ready_file {
+            ready.write(path).map_err(|fault| CliError::ReadyFile { path: path.clone(), fault })?;
+        }
+        tracing::info!("ready");
+        Ok(())
     }
 }
 

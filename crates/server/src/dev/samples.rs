@@ -41,7 +41,7 @@ impl Samples<'_> {
              Data               {data} ({kept})\n\n\
              Resources, each by its own host name:\n{each}{hint}\n\
              Python: pip install azure-communication-identity azure-communication-chat\n\n{python}\n\
-             JavaScript: npm install @azure/communication-identity @azure/communication-chat\n\
+             JavaScript: npm install @azure/communication-{{identity,chat,common}}\n\
              Save as sample.mjs, then: NODE_EXTRA_CA_CERTS={ca} node sample.mjs\n\n{javascript}\n\
              Stop with Ctrl-C.\n",
             connection = self.connection_string,

@@ -6,6 +6,7 @@ mod chat_limits;
 mod coverage;
 mod edge;
 mod identity;
+mod program;
 mod rates;
 mod secrecy;
 mod world;
