@@ -1,0 +1,163 @@
+//! A root key in a file of this machine, or only in memory. For one node, development and tests: whoever can read the
+//! file can read everything under it. It must never be told which cell it serves other than by the context.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use base::Rng;
+use zeroize::Zeroizing;
+
+use super::{BoxFuture, KeyContext, KeyFileFault, Kms, KmsError};
+use crate::random::SystemRng;
+use crate::seal::{Place, ScopeKey, Sealed};
+
+/// The generation of a local root key: its file holds one key for good.
+const ROOT_GENERATION: u32 = 1;
+/// The name in the associated data; no keyspace of the store may be called so.
+const KEYSPACE: &str = "kms-local";
+const SCOPE: &[u8] = b"root";
+const KEY_LEN: usize = 32;
+
+/// A key service whose root key is 32 bytes in a file (mode 0600) or in memory.
+#[derive(Debug)]
+pub struct LocalKms {
+    root: ScopeKey,
+    name: &'static str,
+}
+
+impl LocalKms {
+    /// Takes up the root key in the file `path`, or makes the file with a new key from `rng`. The file appears whole
+    /// and durable, or not at all; one that is there is never replaced.
+    ///
+    /// # Errors
+    /// [`KmsError::KeyFile`] when the file is not a key, may be read by others, or cannot be read or written.
+    pub fn open_or_create(path: &Path, rng: &dyn Rng) -> Result<Self, KmsError> {
+        let root = match read(path) {
+            Err(KmsError::KeyFile(KeyFileFault::Io(ErrorKind::NotFound))) => {
+                create(path, rng)?;
+                read(path)?
+            }
+            other => other?,
+        };
+        Ok(Self { root: ScopeKey::from_bytes(root, ROOT_GENERATION), name: "local" })
+    }
+
+    /// A root key that lives as long as this value.
+    pub fn in_memory(rng: &dyn Rng) -> Self {
+        Self { root: ScopeKey::generate(rng, ROOT_GENERATION), name: "memory" }
+    }
+
+    fn wrap_now(&self, context: &KeyContext, key: &ScopeKey) -> Result<Sealed, KmsError> {
+        if key.generation() != context.generation {
+            return Err(KmsError::Generation);
+        }
+        let generation = context.generation.to_be_bytes();
+        // A nonce is no decision that a simulation could replay: it comes from the system, whatever made the key.
+        key.wrap(&SystemRng, &self.root, &place(context, &generation)).map_err(|_| KmsError::Refused)
+    }
+
+    fn unwrap_now(&self, context: &KeyContext, wrapped: &Sealed) -> Result<ScopeKey, KmsError> {
+        let generation = context.generation.to_be_bytes();
+        let key = ScopeKey::unwrap(&self.root, &place(context, &generation), wrapped);
+        let key = key.map_err(|_| KmsError::Refused)?;
+        if key.generation() == context.generation { Ok(key) } else { Err(KmsError::Generation) }
+    }
+}
+
+impl Kms for LocalKms {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn wrap<'a>(
+        &'a self,
+        context: &'a KeyContext,
+        key: &'a ScopeKey,
+    ) -> BoxFuture<'a, Result<Sealed, KmsError>> {
+        Box::pin(async move { self.wrap_now(context, key) })
+    }
+
+    fn unwrap<'a>(
+        &'a self,
+        context: &'a KeyContext,
+        wrapped: &'a Sealed,
+    ) -> BoxFuture<'a, Result<ScopeKey, KmsError>> {
+        Box::pin(async move { self.unwrap_now(context, wrapped) })
+    }
+}
+
+fn place<'a>(context: &'a KeyContext, generation: &'a [u8]) -> Place<'a> {
+    Place {
+        geography: &context.geography,
+        resource: context.resource,
+        keyspace: KEYSPACE,
+        key: generation,
+        scope: SCOPE,
+    }
+}
+
+fn read(path: &Path) -> Result<Zeroizing<[u8; KEY_LEN]>, KmsError> {
+    let mut file = File::open(path)?;
+    // Asked of the open file, so that nobody can exchange it between question and reading.
+    let about = file.metadata()?;
+    if !about.is_file() || about.len() != KEY_LEN as u64 {
+        return Err(KmsError::KeyFile(KeyFileFault::Malformed));
+    }
+    if about.mode() & 0o077 != 0 {
+        return Err(KmsError::KeyFile(KeyFileFault::Permissions));
+    }
+    let mut key = Zeroizing::new([0; KEY_LEN]);
+    file.read_exact(&mut *key)?;
+    if key.iter().all(|b| *b == 0) {
+        return Err(KmsError::KeyFile(KeyFileFault::Malformed));
+    }
+    Ok(key)
+}
+
+fn create(path: &Path, rng: &dyn Rng) -> Result<(), KmsError> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let young = young_name(path, rng)?;
+    let mut key = Zeroizing::new([0; KEY_LEN]);
+    rng.fill(&mut *key);
+    let written = write(&young, &key).and_then(|()| publish(&young, path));
+    if written.is_err() {
+        // What is left is a key that seals nothing.
+        let _ = fs::remove_file(&young);
+    }
+    written?;
+    File::open(folder)?.sync_all()?;
+    Ok(())
+}
+
+fn young_name(path: &Path, rng: &dyn Rng) -> Result<PathBuf, KmsError> {
+    let mut name = path.file_name().ok_or(KmsError::KeyFile(KeyFileFault::Malformed))?.to_owned();
+    let mut salt = [0; 8];
+    rng.fill(&mut salt);
+    name.push(format!(".{:016x}.new", u64::from_be_bytes(salt)));
+    Ok(path.with_file_name(name))
+}
+
+fn write(path: &Path, key: &[u8; KEY_LEN]) -> Result<(), KmsError> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(key)?;
+    file.sync_all()?;
+    Ok(())
+}
+
+/// Gives the file its name. A link does not replace a key that another process made meanwhile, as a rename would; where
+/// a file system has no links, a rename must do.
+fn publish(young: &Path, path: &Path) -> Result<(), KmsError> {
+    match fs::hard_link(young, path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(_) if path.exists() => {}
+        Err(_) => return Ok(fs::rename(young, path)?),
+    }
+    fs::remove_file(young)?;
+    Ok(())
+}

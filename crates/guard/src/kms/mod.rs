@@ -1,0 +1,95 @@
+//! Key services: who holds the key above all others. A resource key rests only as what a key service wrapped. One file
+//! per provider; it must never know what the keys seal.
+
+mod local;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use base::{Geography, ResourceId};
+use thiserror::Error;
+
+use crate::seal::{ScopeKey, Sealed};
+
+pub use local::LocalKms;
+
+/// A future on the heap that may move between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A key service: wraps resource keys under a root key that it does not give away.
+pub trait Kms: Send + Sync + 'static {
+    /// The provider's name, for configuration and the operations log.
+    fn name(&self) -> &'static str;
+
+    /// Wraps `key`, bound to `context`.
+    fn wrap<'a>(
+        &'a self,
+        context: &'a KeyContext,
+        key: &'a ScopeKey,
+    ) -> BoxFuture<'a, Result<Sealed, KmsError>>;
+
+    /// Gives back the key that was wrapped for the same `context`.
+    fn unwrap<'a>(
+        &'a self,
+        context: &'a KeyContext,
+        wrapped: &'a Sealed,
+    ) -> BoxFuture<'a, Result<ScopeKey, KmsError>>;
+}
+
+/// What a wrapped key belongs to. All of it is authenticated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyContext {
+    /// The geography of the cell.
+    pub geography: Geography,
+    /// The resource whose key it is, or [`ResourceId::CELL`].
+    pub resource: ResourceId,
+    /// The generation of that key.
+    pub generation: u32,
+}
+
+/// Why a key service did not answer with a key.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum KmsError {
+    /// The wrapped key was made by another root key, for another context, or was changed. Trying again is no use.
+    #[error("the wrapped key does not open here")]
+    Refused,
+    /// The key's generation is not the one of the context. Trying again is no use.
+    #[error("the key is of another generation than its context")]
+    Generation,
+    /// The root key was disabled or deleted by its owner. Everything under it is unreadable until it is enabled.
+    #[error("the root key is disabled")]
+    Disabled,
+    /// The key service asks to wait.
+    #[error("the key service is throttling")]
+    Throttled {
+        /// How long, when it said so.
+        retry_after: Option<Duration>,
+    },
+    /// The key service cannot be reached or is at fault.
+    #[error("the key service is unavailable")]
+    Unavailable,
+    /// The file of a local root key cannot be used.
+    #[error("the root key file {0}")]
+    KeyFile(KeyFileFault),
+}
+
+/// What is wrong with the file of a local root key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum KeyFileFault {
+    /// It is not a regular file of exactly 32 bytes that are not all zero.
+    #[error("is not a key of 32 bytes")]
+    Malformed,
+    /// Its group or everybody may use it; it must be mode 0600 or 0400.
+    #[error("may be read by others: make it mode 0600")]
+    Permissions,
+    /// The operating system refused.
+    #[error("cannot be read or written: {0}")]
+    Io(std::io::ErrorKind),
+}
+
+impl From<std::io::Error> for KmsError {
+    fn from(error: std::io::Error) -> Self {
+        Self::KeyFile(KeyFileFault::Io(error.kind()))
+    }
+}
