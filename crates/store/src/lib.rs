@@ -1,1 +1,23 @@
-//! store
+//! Storage: engines that keep ordered rows of sealed bytes, group commit above them, and typed records above that. Only
+//! sealed values reach an engine. It must never know what a chat is, and no plaintext leaves it for a disk.
+
+pub mod cell;
+pub mod codec;
+pub mod commit;
+pub mod engine;
+pub mod error;
+pub mod group;
+pub mod keyspace;
+pub mod scan;
+pub mod scope;
+pub mod testing;
+
+pub use cell::{Cell, CellParts, Draft, KeyRange, Keyspace, Opened, Reader, Versioned};
+pub use codec::{KeyCodec, KeyError, KeyPart, key_bytes};
+pub use commit::{Commit, CommitError, Precondition, Row, RowKey, Write};
+pub use engine::{Engine, EngineError, Fates, Snapshot};
+pub use error::StoreError;
+pub use group::{GroupCommit, Pending};
+pub use keyspace::{Class, KeyspaceDef};
+pub use scan::{Direction, MAX_SCAN, Scan};
+pub use scope::{Scope, ScopeHandle};

@@ -1,0 +1,226 @@
+//! Builds one commit of typed records: what must hold, and what is sealed and written when it does.
+
+use std::sync::Arc;
+
+use base::{Clock, ResourceId};
+use guard::ScopeKey;
+
+use super::Cell;
+use super::record::{Keyspace, frame};
+use crate::codec::key_bytes;
+use crate::commit::{Commit, CommitError, Precondition, RowKey, Write};
+use crate::error::StoreError;
+use crate::group::{Observer, Pending};
+use crate::scope::{KeyCache, Scope, ScopeHandle};
+
+/// A commit being built. Dropping it writes nothing.
+pub struct Draft {
+    cell: Cell,
+    resource: ResourceId,
+    key: Arc<ScopeKey>,
+    commit: Commit,
+    /// Scopes sealed under: their keys must still exist when the commit happens.
+    used: Vec<ScopeHandle>,
+    created: Vec<ScopeHandle>,
+    destroyed: Vec<Scope>,
+}
+
+impl Draft {
+    pub(super) fn new(cell: Cell, resource: ResourceId, key: Arc<ScopeKey>) -> Self {
+        Self {
+            cell,
+            resource,
+            key,
+            commit: Commit::default(),
+            used: Vec::new(),
+            created: Vec::new(),
+            destroyed: Vec::new(),
+        }
+    }
+
+    /// Whose records it changes.
+    #[must_use]
+    pub const fn resource(&self) -> ResourceId {
+        self.resource
+    }
+
+    /// There must be no such record.
+    pub fn expect_absent<K: Keyspace>(&mut self, key: &K::Key) {
+        self.commit.preconditions.push(Precondition::Absent(self.name::<K>(key)));
+    }
+
+    /// There must be such a record, of exactly this version.
+    pub fn expect_version<K: Keyspace>(&mut self, key: &K::Key, version: u64) {
+        self.commit.preconditions.push(Precondition::VersionIs(self.name::<K>(key), version));
+    }
+
+    /// There must be such a record.
+    pub fn expect_exists<K: Keyspace>(&mut self, key: &K::Key) {
+        self.commit.preconditions.push(Precondition::Exists(self.name::<K>(key)));
+    }
+
+    /// The greatest key that begins with `prefix` (see [`key_bytes`]) must be `last`; with `None` there must be none.
+    pub fn expect_last<K: Keyspace>(&mut self, prefix: Vec<u8>, last: Option<&K::Key>) {
+        let (keyspace, resource) = (K::DEF, self.resource);
+        let last = last.map(key_bytes);
+        self.commit.preconditions.push(Precondition::LastIs { keyspace, resource, prefix, last });
+    }
+
+    /// Seals `value` under the scope's key and puts it. `hint` stays readable without the key. The commit will fail as
+    /// a conflict when the scope's key is destroyed before it happens.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongScope`] when `scope` is not the record's; [`StoreError::TooLarge`].
+    pub fn put<K: Keyspace>(
+        &mut self,
+        key: &K::Key,
+        value: &K::Value,
+        hint: &[u8],
+        scope: &ScopeHandle,
+    ) -> Result<(), StoreError> {
+        if scope.resource() != self.resource || *scope.scope() != K::scope(key, hint) {
+            return Err(StoreError::WrongScope);
+        }
+        self.seal_and_put::<K>(key, value, hint, scope.scope(), scope.key())?;
+        let new = self.created.iter().chain(&self.used).all(|known| !known.same(scope));
+        if new && *scope.scope() != Scope::RESOURCE {
+            self.used.push(scope.clone());
+        }
+        Ok(())
+    }
+
+    /// Seals `value` under the resource's own key and puts it.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongScope`] when the record's scope is not [`Scope::RESOURCE`]; [`StoreError::TooLarge`].
+    pub fn put_in_resource<K: Keyspace>(
+        &mut self,
+        key: &K::Key,
+        value: &K::Value,
+        hint: &[u8],
+    ) -> Result<(), StoreError> {
+        if K::scope(key, hint) != Scope::RESOURCE {
+            return Err(StoreError::WrongScope);
+        }
+        let sealing = Arc::clone(&self.key);
+        self.seal_and_put::<K>(key, value, hint, &Scope::RESOURCE, &sealing)
+    }
+
+    /// Removes a record; nothing happens when there is none.
+    pub fn delete<K: Keyspace>(&mut self, key: &K::Key) {
+        let name = self.name::<K>(key);
+        self.commit.writes.push(Write::Delete(name));
+    }
+
+    /// Makes a key for a scope that has none. The commit conflicts when it has one by then.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`] when the scope's name is; [`StoreError::WrongScope`] for [`Scope::RESOURCE`].
+    pub fn new_scope_key(&mut self, scope: Scope) -> Result<ScopeHandle, StoreError> {
+        if scope == Scope::RESOURCE {
+            return Err(StoreError::WrongScope);
+        }
+        if !scope.fits() {
+            return Err(StoreError::TooLarge);
+        }
+        let name = Cell::scope_row(self.resource, &scope);
+        let (handle, sealed) = self.cell.new_scope(self.resource, &self.key, scope)?;
+        self.commit.preconditions.push(Precondition::Absent(name.clone()));
+        self.commit.writes.push(Write::Put(name, sealed));
+        self.created.push(handle.clone());
+        Ok(handle)
+    }
+
+    /// Destroys a scope's key, and with it everything sealed under it. When the commit has happened nothing can be read
+    /// under it any more, also by readers that had the key in memory.
+    pub fn destroy_scope_key(&mut self, scope: &Scope) {
+        if *scope != Scope::RESOURCE && scope.fits() {
+            self.commit.writes.push(Write::Delete(Cell::scope_row(self.resource, scope)));
+            self.destroyed.push(scope.clone());
+        }
+    }
+
+    /// Puts the commit in line, behind every one submitted before it, without waiting.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`], [`StoreError::TooLarge`] or [`StoreError::Closed`]; then it will not happen.
+    pub fn submit(self) -> Result<Pending, StoreError> {
+        let Self { cell, resource, mut commit, used, created, destroyed, .. } = self;
+        let asked = commit.preconditions.len();
+        for handle in &used {
+            commit.preconditions.push(Precondition::Exists(Cell::scope_row(resource, handle.scope())));
+        }
+        let observer = (!(used.is_empty() && created.is_empty() && destroyed.is_empty())).then(|| {
+            let (keys, clock) = (Arc::clone(&cell.0.keys), Arc::clone(&cell.0.clock));
+            let after = After { keys, clock, resource, asked, used, created, destroyed };
+            Box::new(move |fate: &Result<(), CommitError>| after.settle(fate)) as Observer
+        });
+        Ok(cell.0.group.submit_observed(commit, observer)?)
+    }
+
+    /// Submits, and waits until the commit is durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when something expected did not hold, and those of [`Draft::submit`];
+    /// [`StoreError::Unavailable`] when it cannot be said whether it happened.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.submit()?.await?)
+    }
+
+    fn name<K: Keyspace>(&self, key: &K::Key) -> RowKey {
+        RowKey { keyspace: K::DEF, resource: self.resource, key: key_bytes(key) }
+    }
+
+    fn seal_and_put<K: Keyspace>(
+        &mut self,
+        key: &K::Key,
+        value: &K::Value,
+        hint: &[u8],
+        scope: &Scope,
+        sealing: &ScopeKey,
+    ) -> Result<(), StoreError> {
+        let name = self.name::<K>(key);
+        let plain = frame::<K>(value)?;
+        let place = self.cell.place(self.resource, K::DEF.name, &name.key, scope.as_bytes());
+        let sealed = sealing.seal(&*self.cell.0.rng, &place, hint, &plain)?;
+        self.commit.writes.push(Write::Put(name, sealed));
+        Ok(())
+    }
+}
+
+/// What the memory of keys must learn from a commit's fate, before anyone else learns it.
+struct After {
+    keys: Arc<KeyCache>,
+    clock: Arc<dyn Clock>,
+    resource: ResourceId,
+    /// How many preconditions the caller asked for; those after them are of `used`, in order.
+    asked: usize,
+    used: Vec<ScopeHandle>,
+    created: Vec<ScopeHandle>,
+    destroyed: Vec<Scope>,
+}
+
+impl After {
+    fn settle(self, fate: &Result<(), CommitError>) {
+        let keys = &self.keys;
+        match fate {
+            Ok(()) => {
+                let now = self.clock.now();
+                for handle in &self.created {
+                    keys.put_new(handle, now);
+                }
+            }
+            // A key in memory that is no longer stored: without forgetting it, trying again could never succeed.
+            Err(CommitError::Conflict { precondition }) => {
+                if let Some(handle) = precondition.checked_sub(self.asked).and_then(|at| self.used.get(at)) {
+                    keys.forget(self.resource, handle.scope());
+                }
+            }
+            Err(_) => {}
+        }
+        let happened = matches!(fate, Ok(()) | Err(CommitError::Unavailable(_)));
+        if happened && !self.destroyed.is_empty() {
+            keys.destroyed(self.resource, &self.destroyed);
+        }
+    }
+}

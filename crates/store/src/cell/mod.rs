@@ -1,0 +1,196 @@
+//! A cell: all that one geography owns, as typed records above an engine that sees them only sealed. It must never know
+//! what a chat is.
+
+mod draft;
+mod keys;
+mod range;
+mod reader;
+mod record;
+
+use std::sync::Arc;
+
+use base::{Clock, Geography, Limits, ResourceId, Rng};
+pub use draft::Draft;
+use guard::Kms;
+pub use range::KeyRange;
+pub use reader::Reader;
+pub use record::{Keyspace, Opened, Versioned};
+use tokio::sync::Mutex;
+
+use crate::commit::{Commit, Precondition, Write};
+use crate::engine::Engine;
+use crate::error::StoreError;
+use crate::group::GroupCommit;
+use crate::keyspace::{Class, KeyspaceDef};
+use crate::scope::{KeyCache, Scope, ScopeHandle};
+
+/// Resource keys, wrapped by the key service: one row for each resource, its key the generation (u32, big-endian).
+pub static RESOURCE_KEY: KeyspaceDef = KeyspaceDef { name: "resource_key", class: Class::Key };
+/// Scope keys, wrapped by their resource's key: the row's key is the scope. Deleting the row erases the scope.
+pub static SCOPE_KEY: KeyspaceDef = KeyspaceDef { name: "scope_key", class: Class::Key };
+
+/// How many resources' keys may be asked of the key service at once.
+const KMS_LANES: usize = 16;
+
+/// What a cell is made of.
+pub struct CellParts<'a> {
+    /// Its geography, bound into every record.
+    pub geography: Geography,
+    /// Where rows rest.
+    pub engine: Arc<dyn Engine>,
+    /// Who holds the key above the resource keys.
+    pub kms: Arc<dyn Kms>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for keys and nonces: [`guard::SystemRng`] in production.
+    pub rng: Arc<dyn Rng>,
+    /// Queue and batch sizes.
+    pub limits: &'a Limits,
+    /// Every keyspace that will be used, besides the two of keys.
+    pub keyspaces: &'a [&'static KeyspaceDef],
+}
+
+/// One geography's records. Cheap to clone.
+#[derive(Clone)]
+pub struct Cell(Arc<Inner>);
+
+struct Inner {
+    geography: Geography,
+    engine: Arc<dyn Engine>,
+    group: GroupCommit,
+    kms: Arc<dyn Kms>,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
+    keys: Arc<KeyCache>,
+    /// Keeps many requests that miss the same key from asking the key service all at once.
+    lanes: [Mutex<()>; KMS_LANES],
+}
+
+impl Cell {
+    /// Prepares the tables and makes the cell's own key (that of [`ResourceId::CELL`]) when it is new. Call it within a
+    /// Tokio runtime that outlives the cell.
+    ///
+    /// # Errors
+    /// When a keyspace is malformed, or the engine or the key service fails.
+    pub async fn open(parts: CellParts<'_>) -> Result<Self, StoreError> {
+        let mut keyspaces = vec![&RESOURCE_KEY, &SCOPE_KEY];
+        keyspaces.extend_from_slice(parts.keyspaces);
+        parts.engine.prepare(&keyspaces).await?;
+        let cell = Self(Arc::new(Inner {
+            geography: parts.geography,
+            group: GroupCommit::new(Arc::clone(&parts.engine), parts.limits),
+            engine: parts.engine,
+            kms: parts.kms,
+            clock: parts.clock,
+            rng: parts.rng,
+            keys: Arc::new(KeyCache::new()),
+            lanes: std::array::from_fn(|_| Mutex::new(())),
+        }));
+        cell.create_resource_key(ResourceId::CELL).await?;
+        Ok(cell)
+    }
+
+    /// Its geography.
+    #[must_use]
+    pub fn geography(&self) -> &Geography {
+        &self.0.geography
+    }
+
+    /// The time, as this cell sees it.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    /// The randomness of this cell.
+    #[must_use]
+    pub fn rng(&self) -> &Arc<dyn Rng> {
+        &self.0.rng
+    }
+
+    /// Gives `resource` its key. Does nothing when it has one.
+    ///
+    /// # Errors
+    /// When the engine or the key service fails.
+    pub async fn create_resource_key(&self, resource: ResourceId) -> Result<(), StoreError> {
+        if self.stored_resource_key(resource).await?.is_some() {
+            return Ok(());
+        }
+        let (row, sealed) = self.new_resource_key(resource).await?;
+        let commit = Commit {
+            preconditions: vec![Precondition::Absent(row.clone())],
+            writes: vec![Write::Put(row, sealed)],
+        };
+        match self.0.group.submit(commit)?.await.map_err(StoreError::from) {
+            Err(StoreError::Conflict) => Ok(()),
+            fate => fate,
+        }
+    }
+
+    /// Begins to read the records of `resource`: a view of one moment. Drop it soon; see
+    /// [`crate::engine::Snapshot`] for why.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownResource`], or when the engine or the key service fails.
+    pub async fn read(&self, resource: ResourceId) -> Result<Reader, StoreError> {
+        let key = self.resource_key(resource).await?;
+        // Taken before the snapshot, so that a key destroyed after it is not remembered from this view.
+        let epoch = self.0.keys.epoch();
+        let snapshot = self.0.engine.snapshot().await?;
+        Ok(Reader::new(self.clone(), resource, key, epoch, snapshot))
+    }
+
+    /// Begins a commit to the records of `resource`.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownResource`], or when the engine or the key service fails.
+    pub async fn draft(&self, resource: ResourceId) -> Result<Draft, StoreError> {
+        let key = self.resource_key(resource).await?;
+        Ok(Draft::new(self.clone(), resource, key))
+    }
+
+    /// The scope's key, when it is in memory.
+    #[must_use]
+    pub fn cached_scope_key(&self, resource: ResourceId, scope: &Scope) -> Option<ScopeHandle> {
+        self.0.keys.scope(resource, scope, self.0.clock.now())
+    }
+
+    /// Every resource that has a key or a record here.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub async fn resources(&self) -> Result<Vec<ResourceId>, StoreError> {
+        Ok(self.0.engine.resources().await?)
+    }
+
+    /// Whether the stored structures are whole. Reads everything.
+    ///
+    /// # Errors
+    /// What is wrong, as the engine says it.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        Ok(self.0.engine.check().await?)
+    }
+
+    /// Bytes taken on disk.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub async fn size(&self) -> Result<u64, StoreError> {
+        Ok(self.0.engine.size().await?)
+    }
+
+    /// How many commits wait, for metrics.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.0.group.waiting()
+    }
+
+    /// Lets commits in line finish, then lets go of the engine. Afterwards everything fails.
+    ///
+    /// # Errors
+    /// When the engine could not be closed cleanly; nothing that was acknowledged is lost.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.0.group.close().await;
+        Ok(self.0.engine.close().await?)
+    }
+}
