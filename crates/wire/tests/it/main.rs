@@ -1,0 +1,7 @@
+//! What the crate writes, compared with checked-in files under `tests/golden`. After a change that is meant, write them
+//! anew with `UPDATE_GOLDEN=1 cargo nextest run -p wire` and read the difference.
+
+mod chat;
+mod golden;
+mod identity;
+mod operations;
