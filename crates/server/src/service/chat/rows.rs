@@ -163,11 +163,6 @@ impl ParticipantRow {
         self.periods.iter().any(|p| p.from <= message.0 && p.until.is_none_or(|end| message.0 < end))
     }
 
-    /// The last message id the participant may see; `None` without an end.
-    pub(crate) fn sees_until(&self) -> Option<u64> {
-        self.periods.last().and_then(|p| p.until)
-    }
-
     /// The membership begins (again) and reaches back to `from`. Earlier periods stay, joined where they touch; past
     /// `limit` periods the oldest is given up.
     pub(crate) fn join(&mut self, from: u64, limit: usize) {
@@ -336,7 +331,6 @@ mod tests {
         row.leave(200, "as it was".to_owned().into());
         assert!(!row.is_current());
         assert!(row.sees(MessageId(199)) && !row.sees(MessageId(200)));
-        assert_eq!(row.sees_until(), Some(200));
         assert_eq!(row.topic_at_removal.as_ref().map(|t| t.expose().as_str()), Some("as it was"));
     }
 
