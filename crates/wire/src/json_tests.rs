@@ -172,7 +172,7 @@ fn a_body_that_may_be_left_out() {
 #[test]
 fn many_keys_cost_no_more_than_sorting_them() {
     let body: String = (0..40_000).map(|n| format!("\"{n:x}\":1,")).collect();
-    let body = format!("{{{}\"z\":1}}", body);
+    let body = format!("{{{body}\"z\":1}}");
     assert_eq!(read::<BTreeMap<String, u8>>(body.as_bytes()).unwrap().len(), 40_001);
 }
 

@@ -281,7 +281,7 @@ proptest! {
         let body = serde_json::json!({"content": content, "senderDisplayName": name, "metadata": {"n": name}});
         let got = send(&body.to_string()).unwrap();
         prop_assert_eq!(got.content.expose(), &content);
-        prop_assert_eq!(got.sender_display_name.map(Personal::into_inner).unwrap_or_default(), name.clone());
         prop_assert_eq!(got.metadata.pairs().get("n"), Some(&name));
+        prop_assert_eq!(got.sender_display_name.map(Personal::into_inner).unwrap_or_default(), name);
     }
 }

@@ -186,12 +186,12 @@ proptest! {
     #[test]
     fn near_paths_never_reach_a_thread_they_do_not_name(middle in "[a-z0-9%/.:@\\\\]{0,12}") {
         let path = format!("/chat/threads/{middle}/messages");
-        if let Route::Found { operation, params } = route(&Method::GET, &path) {
-            if operation.name == "chat.list_messages" {
-                let id = params.get("chatThreadId").unwrap();
-                prop_assert!(!id.is_empty() && !id.contains('/') && id != "." && id != "..");
-                prop_assert!(!middle.contains('/'));
-            }
+        if let Route::Found { operation, params } = route(&Method::GET, &path)
+            && operation.name == "chat.list_messages"
+        {
+            let id = params.get("chatThreadId").unwrap();
+            prop_assert!(!id.is_empty() && !id.contains('/') && id != "." && id != "..");
+            prop_assert!(!middle.contains('/'));
         }
     }
 
