@@ -116,7 +116,7 @@ def good(vector):
     assert hint.hex() == vector["hint"], "another hint"
     assert plaintext.hex() == vector["plaintext"], "another plaintext"
     assert seal_envelope(key, generation, place, hint, split(sealed)[3], plaintext) == sealed, "seals otherwise"
-    if "wrapped" in vector:
+    if vector.get("unwrap"):
         inner_generation, inner = unwrap(plaintext)
         assert inner.hex() == vector["wrapped"]["key"], "another wrapped key"
         assert inner_generation == vector["wrapped"]["generation"], "another wrapped generation"
@@ -125,7 +125,9 @@ def good(vector):
 def bad(vector):
     key, generation, place, sealed = of(vector)
     try:
-        open_envelope(key, generation, place, sealed)
+        _, plaintext = open_envelope(key, generation, place, sealed)
+        if vector.get("unwrap"):
+            unwrap(plaintext)
     except Refused as refused:
         assert str(refused) == vector["reason"], f"refused as {refused}, not {vector['reason']}"
     else:

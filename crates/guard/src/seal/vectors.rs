@@ -39,6 +39,9 @@ struct Vector {
     plaintext: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     wrapped: Option<Wrapped>,
+    /// Whether what opens is to be taken for a wrapped key.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unwrap: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
 }
@@ -131,6 +134,7 @@ impl Case {
             hint: None,
             plaintext: None,
             wrapped: None,
+            unwrap: false,
             reason: None,
         }
     }
@@ -189,8 +193,62 @@ fn wrapped() -> Vector {
         ScopeKey::from_bytes(Zeroizing::new(inner), 5).wrap(&rng, &case.key(), &case.place()).unwrap();
     let wrapped = Some(Wrapped { key: hex(&inner), generation: 5 });
     let plaintext = Some(hex(&[&[1, 0, 0, 0, 5], inner.as_slice()].concat()));
-    Vector { wrapped, plaintext, hint: Some(String::new()), ..case.vector("a wrapped key", &sealed) }
+    let hint = Some(String::new());
+    Vector { wrapped, unwrap: true, plaintext, hint, ..case.vector("a wrapped key", &sealed) }
 }
+
+/// Genuine records that are not keys.
+fn not_keys() -> Vec<Vector> {
+    let case = Case::with(|c| c.keyspace = "scope_key".to_owned());
+    let plain = |first: u8, len: usize| [vec![first, 0, 0, 0, 5], vec![9; len - 5]].concat();
+    (400..)
+        .zip([
+            ("a wrapped key of a byte too few", plain(1, 36)),
+            ("a wrapped key of a byte too many", plain(1, 38)),
+            ("a wrapped key of another version", plain(2, 37)),
+            ("a wrapped key of nothing", vec![]),
+        ])
+        .map(|(seed, (name, plain))| Vector {
+            unwrap: true,
+            ..case.vector(name, &case.seal(seed, b"", &plain))
+        })
+        .collect()
+}
+
+/// Bytes with their lowest bit flipped.
+const FLIPS: [(&str, usize); 14] = [
+    ("a flipped bit in the version", 0),
+    ("a flipped bit in the suite", 1),
+    ("a flipped bit in the generation", 2),
+    ("a flipped last bit of the generation", 5),
+    ("a flipped bit in the hint length", 6),
+    ("a flipped bit in the hint", 8),
+    ("a flipped bit in the first half of the nonce", 11),
+    ("a flipped bit in the second half of the nonce", 34),
+    ("a flipped bit in the commitment", 35),
+    ("a flipped last bit of the commitment", 66),
+    ("a flipped bit in the ciphertext", 67),
+    ("a flipped last bit of the ciphertext", 85),
+    ("a flipped bit in the tag", 86),
+    ("a flipped last bit of the tag", 101),
+];
+
+/// Lengths the envelope is cut to.
+const CUTS: [(&str, usize); 13] = [
+    ("empty", 0),
+    ("cut after the version", 1),
+    ("cut after the suite", 2),
+    ("cut within the generation", 4),
+    ("cut after the generation", 6),
+    ("cut after the hint length", 7),
+    ("cut after the hint", 11),
+    ("cut after the nonce", 35),
+    ("cut after the commitment", 67),
+    ("cut within the only tag that is left", 82),
+    ("cut to an empty ciphertext and a wrong tag", 83),
+    ("cut after the ciphertext", 86),
+    ("cut by one byte", 101),
+];
 
 /// Changes of the bytes, read in the right place with the right key. The hint is 4 bytes, the text 19.
 fn changed_bytes() -> Vec<Vector> {
@@ -205,22 +263,7 @@ fn changed_bytes() -> Vec<Vector> {
         change(&mut bytes);
         out.push(case.vector(name, &Sealed::from_stored(bytes)));
     };
-    for (name, at) in [
-        ("a flipped bit in the version", 0),
-        ("a flipped bit in the suite", 1),
-        ("a flipped bit in the generation", 2),
-        ("a flipped last bit of the generation", 5),
-        ("a flipped bit in the hint length", 6),
-        ("a flipped bit in the hint", 8),
-        ("a flipped bit in the first half of the nonce", 11),
-        ("a flipped bit in the second half of the nonce", 34),
-        ("a flipped bit in the commitment", 35),
-        ("a flipped last bit of the commitment", 66),
-        ("a flipped bit in the ciphertext", 67),
-        ("a flipped last bit of the ciphertext", 85),
-        ("a flipped bit in the tag", 86),
-        ("a flipped last bit of the tag", 101),
-    ] {
+    for (name, at) in FLIPS {
         add(name, &|bytes| bytes[at] ^= 1);
     }
     add("a version of the future", &|bytes| bytes[0] = 2);
@@ -232,28 +275,14 @@ fn changed_bytes() -> Vec<Vector> {
         bytes.truncate(60);
         bytes[6] = 64;
     });
-    for (name, len) in [
-        ("empty", 0),
-        ("cut after the version", 1),
-        ("cut after the suite", 2),
-        ("cut within the generation", 4),
-        ("cut after the generation", 6),
-        ("cut after the hint length", 7),
-        ("cut after the hint", 11),
-        ("cut after the nonce", 35),
-        ("cut after the commitment", 67),
-        ("cut within the only tag that is left", 82),
-        ("cut to an empty ciphertext and a wrong tag", 83),
-        ("cut after the ciphertext", 86),
-        ("cut by one byte", 101),
-    ] {
+    for (name, len) in CUTS {
         add(name, &|bytes| bytes.truncate(len));
     }
     add("extended by one byte", &|bytes| bytes.push(0));
     add("extended by a copy of its tag", &|bytes| bytes.extend_from_within(86..));
     add("preceded by one byte", &|bytes| bytes.insert(0, 1));
     add("the commitment of another key, all else right", &|bytes| {
-        bytes[35..67].copy_from_slice(&foreign[35..67])
+        bytes[35..67].copy_from_slice(&foreign[35..67]);
     });
     add("the right commitment, all else of another key", &|bytes| {
         bytes[11..35].copy_from_slice(&foreign[11..35]);
@@ -316,7 +345,12 @@ fn open(vector: &Vector) -> Result<Vec<u8>, OpenError> {
         scope: &scope,
     };
     let key = Zeroizing::new(unhex(&vector.key).try_into().unwrap());
-    ScopeKey::from_bytes(key, vector.generation).open(&place, &Sealed::from_stored(unhex(&vector.sealed)))
+    let (key, sealed) =
+        (ScopeKey::from_bytes(key, vector.generation), Sealed::from_stored(unhex(&vector.sealed)));
+    if vector.unwrap {
+        ScopeKey::unwrap(&key, &place, &sealed)?;
+    }
+    key.open(&place, &sealed)
 }
 
 #[test]
@@ -332,6 +366,7 @@ fn the_published_vectors_are_current() {
     }
     let mut bad = changed_bytes();
     bad.extend(changed_reader());
+    bad.extend(not_keys());
     for vector in &mut bad {
         vector.reason = Some(reason(open(vector).expect_err(&vector.name)));
     }
