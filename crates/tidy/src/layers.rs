@@ -8,13 +8,13 @@ use crate::{File, Finding, Tree};
 const FORBIDDEN: &[(&str, &[&str])] = &[
     ("api", &["net", "cli", "config"]),
     ("service", &["api", "net", "http", "cli", "config"]),
-    ("channel", &["api", "net", "http", "cli", "service", "job"]),
-    ("job", &["api", "net", "http", "cli"]),
-    ("observe", &["api", "net", "cli", "service"]),
-    ("directory", &["api", "net", "http", "cli", "service"]),
+    ("channel", &["api", "net", "cli", "service"]),
+    ("job", &["api", "net", "cli", "config"]),
+    ("observe", &["api", "cli", "service"]),
+    ("directory", &["api", "net", "cli"]),
     ("config", &["api", "net", "http", "cli", "service"]),
-    ("http", &["net", "cli"]),
-    ("net", &["api", "service", "cli"]),
+    ("http", &["cli", "config"]),
+    ("net", &["api", "service", "cli", "config"]),
 ];
 
 /// Types that are sockets.
