@@ -141,6 +141,8 @@ def run(server_class, arguments):
             watched.append(("an access key, raw", base64.b64decode(key), ()))
             watched += [("a user token", token.rsplit(".", 1)[1].encode(), ()) for token in each.tokens]
         law_1_no_content_at_rest(server, canary, watched, "running")
+        if not server.forbids_core_dumps():
+            print("  note: the server leaves core dumps to `ulimit -c` (docs/security.md)")
         server.checkpoint()
         law_1_no_content_at_rest(server, canary, watched, "after a checkpoint")
         server.stop()

@@ -19,6 +19,12 @@ from urllib.parse import quote
 START_SECONDS, STOP_SECONDS = 60, 30
 
 
+def allow_core_dumps():
+    """As far as the hard limit goes, so that a server that forbids them itself shows it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+
+
 class Server:
     """A running server. Subclasses say how it is started and where each geography's rows are."""
 
@@ -41,16 +47,19 @@ class Server:
             self.process.wait()
 
     def launch(self, *line, **environment):
-        """The binary, with its output and its temporary files where they can be searched. Core dumps are allowed to the
-        limit, so that a server that forbids them itself shows it."""
-        soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        """The binary, with its output and its temporary files where they can be searched."""
         env = {**os.environ, "TMPDIR": str(self.temporary), "RUST_LOG": "debug", "RUST_BACKTRACE": "1", **environment}
         with (self.outputs / "stdout").open("ab") as out, (self.outputs / "stderr").open("ab") as err:
             self.process = subprocess.Popen(
                 [self.arguments.server, *line],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env, cwd=self.temporary,
-                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (soft, hard)),
+                preexec_fn=allow_core_dumps,
             )
+
+    def forbids_core_dumps(self):
+        """Whether the server, started where core dumps are allowed, has switched them off for itself."""
+        limits = pathlib.Path(f"/proc/{self.process.pid}/limits").read_text()
+        return re.search(r"Max core file size +0 ", limits) is not None
 
     def wait(self, ready):
         """Waits until `ready()` is true; a server that ends before is an error."""
