@@ -3,7 +3,9 @@
 mod chat_api;
 mod chat_calls;
 mod chat_limits;
-mod chat_model;
-mod chat_race;
-mod chat_world;
-mod engines;
+mod coverage;
+mod edge;
+mod identity;
+mod rates;
+mod secrecy;
+mod world;
