@@ -4,6 +4,7 @@ mod chat_api;
 mod chat_calls;
 mod chat_limits;
 mod coverage;
+mod decisions;
 mod edge;
 mod identity;
 mod rates;
