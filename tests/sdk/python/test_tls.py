@@ -56,8 +56,10 @@ def test_suites_without_aead_or_forward_secrecy_are_refused(server, suite):
     assert "HANDSHAKE_FAILURE" in reason, reason
 
 
-@pytest.mark.parametrize("name", ["localhost", "alpha.localhost", "beta.localhost", "never-heard-of.localhost"])
+@pytest.mark.parametrize("name", ["localhost", "alpha.localhost", "beta.localhost"])
 def test_the_certificate_is_good_for_every_name(server, name):
+    """Each name in full: OpenSSL and Node match no wildcard directly below a top-level name, so `*.localhost` helps
+    neither of them."""
     assert handshake(server, name)[0] == "TLSv1.3"
 
 
