@@ -83,11 +83,15 @@ def test_the_shape_of_a_created_thread_on_the_wire(talk, alpha):
     assert made.status == 201
     body = made.json()
     thread = body["chatThread"]
-    assert made.headers["Location"].endswith("/chat/threads/" + thread["id"].replace(":", "%3A").replace("@", "%40")) or (
-        made.headers["Location"].split("?")[0].endswith(thread["id"].replace(":", "%3A"))
-    ), made.headers["Location"]
+    assert made.headers["Location"].endswith(
+        "/chat/threads/" + thread["id"].replace(":", "%3A").replace("@", "%40")
+    ) or (made.headers["Location"].split("?")[0].endswith(thread["id"].replace(":", "%3A"))), made.headers[
+        "Location"
+    ]
     assert thread["topic"] == "shape" and thread["metadata"] == {"k": "v"}
-    assert thread["createdOn"].endswith("0000Z") and len(thread["createdOn"]) == len("2024-01-01T00:00:00.0000000Z")
+    assert thread["createdOn"].endswith("0000Z") and len(thread["createdOn"]) == len(
+        "2024-01-01T00:00:00.0000000Z"
+    )
     creator = thread["createdByCommunicationIdentifier"]
     # Python reads the id from `rawId`, JavaScript from `communicationUser`.
     assert creator["rawId"] == creator["communicationUser"]["id"] == talk.identity
@@ -99,7 +103,15 @@ def test_the_shape_of_a_message_on_the_wire(talk):
     assert sent.status == 201 and set(sent.json()) == {"id"}
     assert sent.headers["Location"].split("?")[0].endswith(f"/messages/{sent.json()['id']}")
     message = talk("GET", f"/messages/{sent.json()['id']}").json()
-    assert {"id", "type", "sequenceId", "version", "content", "createdOn", "senderCommunicationIdentifier"} <= set(message)
+    assert {
+        "id",
+        "type",
+        "sequenceId",
+        "version",
+        "content",
+        "createdOn",
+        "senderCommunicationIdentifier",
+    } <= set(message)
     assert message["type"] == "text" and message["content"]["message"] == "hello"
     assert all(isinstance(message[name], str) for name in ("id", "sequenceId", "version"))
     assert message["createdOn"].endswith("0000Z") and "." in message["createdOn"]
@@ -116,7 +128,8 @@ def test_a_topic_is_needed(talk, topic):
 
 @pytest.mark.parametrize(
     "policy",
-    [{"kind": "none"}] + [{"kind": "threadCreationDate", "deleteThreadAfterDays": d} for d in LIMITS["retentionDays"]],
+    [{"kind": "none"}]
+    + [{"kind": "threadCreationDate", "deleteThreadAfterDays": d} for d in LIMITS["retentionDays"]],
     ids=str,
 )
 def test_retention_is_kept_and_given_back(talk, policy):
@@ -133,7 +146,10 @@ def test_retention_is_kept_and_given_back(talk, policy):
 
 @pytest.mark.parametrize(
     "policy",
-    [{"kind": "threadCreationDate", "deleteThreadAfterDays": d} for d in (0, 1, 29, 91, -30, 30.5, "30", None)]
+    [
+        {"kind": "threadCreationDate", "deleteThreadAfterDays": d}
+        for d in (0, 1, 29, 91, -30, 30.5, "30", None)
+    ]
     + [{"kind": "forever"}, {"kind": "threadCreationDate"}, {"deleteThreadAfterDays": 30}, "none", 30],
     ids=str,
 )
@@ -153,7 +169,9 @@ def test_metadata_size(talk):
         shows.raw_error(talk("POST", "/chat/threads", {"topic": "m", "metadata": bad}), 400)
 
 
-@pytest.mark.parametrize("media", ["application/json", "application/merge-patch+json", "application/json; charset=utf-8"])
+@pytest.mark.parametrize(
+    "media", ["application/json", "application/merge-patch+json", "application/json; charset=utf-8"]
+)
 def test_patch_bodies_in_both_media_types(talk, media):
     extra = [("Content-Type", media)]
     assert talk("PATCH", "", {"topic": f"by {media}"}, extra=extra).status == 204
@@ -215,13 +233,18 @@ def test_other_kinds_of_participants_are_refused_one_by_one(talk):
     """No Teams and no telephone side: 403, as ACS answers for a Teams user in a plain thread."""
     guid = "11111111-2222-4333-8444-555555555555"
     others = [
-        {"rawId": f"8:orgid:{guid}", "microsoftTeamsUser": {"userId": guid, "isAnonymous": False, "cloud": "public"}},
+        {
+            "rawId": f"8:orgid:{guid}",
+            "microsoftTeamsUser": {"userId": guid, "isAnonymous": False, "cloud": "public"},
+        },
         {"microsoftTeamsUser": {"userId": guid}},
         {"rawId": "4:+14255550123", "phoneNumber": {"value": "+14255550123"}},
         {"rawId": f"28:orgid:{guid}", "microsoftTeamsApp": {"appId": guid, "cloud": "public"}},
     ]
     for identifier in others:
-        answer = talk("POST", "/participants/:add", {"participants": [{"communicationIdentifier": identifier}]})
+        answer = talk(
+            "POST", "/participants/:add", {"participants": [{"communicationIdentifier": identifier}]}
+        )
         assert answer.status == 201, answer.body
         (refused,) = answer.json()["invalidParticipants"]
         assert refused["code"] == "403" and refused["message"]
@@ -229,7 +252,9 @@ def test_other_kinds_of_participants_are_refused_one_by_one(talk):
     assert len(talk("GET", "/participants").json()["value"]) == 1
 
 
-@pytest.mark.parametrize("body", [{}, {"participants": None}, {"participants": {}}, {"participants": "all"}], ids=str)
+@pytest.mark.parametrize(
+    "body", [{}, {"participants": None}, {"participants": {}}, {"participants": "all"}], ids=str
+)
 def test_add_needs_a_list(talk, body):
     shows.raw_error(talk("POST", "/participants/:add", body), 400)
 
@@ -237,16 +262,23 @@ def test_add_needs_a_list(talk, body):
 @pytest.mark.parametrize("when", ["yesterday", 5, "2024-01-01", "2024-02-30T00:00:00Z"], ids=str)
 def test_a_bad_share_history_time_is_400(talk, make_user, when):
     identity, _ = make_user()
-    participant = {"communicationIdentifier": {"communicationUser": {"id": identity}}, "shareHistoryTime": when}
+    participant = {
+        "communicationIdentifier": {"communicationUser": {"id": identity}},
+        "shareHistoryTime": when,
+    }
     shows.raw_error(talk("POST", "/participants/:add", {"participants": [participant]}), 400)
 
 
-@pytest.mark.parametrize("body", [{}, {"chatMessageId": None}, {"chatMessageId": 5}, {"chatMessageId": ""}], ids=str)
+@pytest.mark.parametrize(
+    "body", [{}, {"chatMessageId": None}, {"chatMessageId": 5}, {"chatMessageId": ""}], ids=str
+)
 def test_a_receipt_needs_a_message(talk, body):
     shows.raw_error(talk("POST", "/readReceipts", body), 400)
 
 
-@pytest.mark.parametrize("thread", ["nonsense", "19:zz", "19%3A", "%00", "%ff%fe", "19:a%2Fb@thread.v2", "a" * 500])
+@pytest.mark.parametrize(
+    "thread", ["nonsense", "19:zz", "19%3A", "%00", "%ff%fe", "19:a%2Fb@thread.v2", "a" * 500]
+)
 def test_what_is_no_thread_id(talk, thread):
     """Malformed (400), or like a thread that is not there (403): never anything else."""
     for below in ("", "/messages", "/participants"):
@@ -260,4 +292,6 @@ def test_typing_with_and_without_a_body(talk):
     assert talk("POST", "/typing", {}).status == 200
     answer = talk("POST", "/typing", {"senderDisplayName": "Me"})
     assert answer.status == 200 and answer.body == b""
-    shows.raw_error(talk("POST", "/typing", {"senderDisplayName": "n" * (LIMITS["displayNameChars"] + 1)}), 400)
+    shows.raw_error(
+        talk("POST", "/typing", {"senderDisplayName": "n" * (LIMITS["displayNameChars"] + 1)}), 400
+    )

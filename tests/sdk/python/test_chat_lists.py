@@ -19,7 +19,10 @@ async def test_newest_first_with_everything_in_it(sdk):
         check_order(listed)
         assert texts(listed) == [f"message {n}" for n in reversed(range(6))]
         assert [m.sequence_id for m in listed] == [str(n) for n in reversed(range(1, 9))]
-        assert [m.type for m in listed[-2:]] == [ChatMessageType.TOPIC_UPDATED, ChatMessageType.PARTICIPANT_ADDED]
+        assert [m.type for m in listed[-2:]] == [
+            ChatMessageType.TOPIC_UPDATED,
+            ChatMessageType.PARTICIPANT_ADDED,
+        ]
         # A listed message is the message that `get` gives.
         for message in listed[:3]:
             alone = await user.thread(thread).get_message(message.id)
@@ -84,14 +87,18 @@ async def test_start_time_leaves_out_what_is_older(sdk):
     check_order(listed)
     assert set(newer) <= {m.id for m in listed}
     assert not [t for t in texts(listed) if t.startswith("old")]
-    paged = [m.id for page in await pages(own.list_messages(start_time=since, results_per_page=1)) for m in page]
+    paged = [
+        m.id for page in await pages(own.list_messages(start_time=since, results_per_page=1)) for m in page
+    ]
     assert paged == [m.id for m in listed]
 
 
 async def test_start_time_includes_older_messages_edited_or_deleted_since(sdk):
     owner = await sdk.user()
     own = owner.thread(await sdk.make_thread(owner))
-    edited, deleted, untouched = [(await own.send_message(t)).id for t in ("to edit", "to delete", "untouched")]
+    edited, deleted, untouched = [
+        (await own.send_message(t)).id for t in ("to edit", "to delete", "untouched")
+    ]
     await until_after(own, untouched, 5)
     await own.update_message(edited, "edited since")
     await own.delete_message(deleted)
@@ -135,20 +142,27 @@ def test_page_links(server, alpha, beta, make_user):
     other = other.json()["chatThread"]["id"].replace(":", "%3A").replace("@", "%40")
     path = f"/chat/threads/{thread}/messages"
     for n in range(3):
-        assert raw.bearer(server, alpha, owner, "POST", f"{path}?{raw.CHAT}", {"content": f"c{n}"}).status == 201
+        assert (
+            raw.bearer(
+                server, alpha, owner, "POST", f"{path}?{raw.CHAT}", {"content": f"canary-{n}-text"}
+            ).status
+            == 201
+        )
     page = raw.bearer(server, alpha, owner, "GET", f"{path}?{raw.CHAT}&maxPageSize=2").json()
     link = page["nextLink"]
     assert link.startswith(alpha.endpoint.rstrip("/") + "/chat/threads/19%3A"), link
     assert raw.CHAT in link
     target = link[len(alpha.endpoint.rstrip("/")) :]
-    for content in ("c0", "c1", "c2", owner_id):
+    for content in ("canary-", owner_id, owner):
         assert content not in link
     again = [raw.bearer(server, alpha, owner, "GET", target) for _ in range(2)]
     assert again[0].status == again[1].status == 200 and again[0].json() == again[1].json()
     assert len(again[0].json()["value"]) == 2
 
     first = shows.raw_error(raw.bearer(server, alpha, stranger, "GET", target), 403, "forbidden")
-    plain = shows.raw_error(raw.bearer(server, alpha, stranger, "GET", f"{path}?{raw.CHAT}"), 403, "forbidden")
+    plain = shows.raw_error(
+        raw.bearer(server, alpha, stranger, "GET", f"{path}?{raw.CHAT}"), 403, "forbidden"
+    )
     assert first == plain
     shows.raw_error(raw.bearer(server, alpha, foreign, "GET", target), 401, "badToken")
 

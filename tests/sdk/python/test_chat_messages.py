@@ -21,7 +21,9 @@ async def test_send_and_get_text(sdk):
     owner, guest = await sdk.user(), await sdk.user()
     thread = await sdk.make_thread(owner, guest)
     sent = await owner.thread(thread).send_message(
-        "Hello <b>you</b> & ☃ \"q\"\n\ttab", sender_display_name="Owner ☃", metadata={"a": "1", "ключ": "значение"}
+        'Hello <b>you</b> & ☃ "q"\n\ttab',
+        sender_display_name="Owner ☃",
+        metadata={"a": "1", "ключ": "значение"},
     )
     for user in (owner, guest):
         message = await user.thread(thread).get_message(sent.id)
@@ -29,7 +31,7 @@ async def test_send_and_get_text(sdk):
         assert message.type == ChatMessageType.TEXT
         assert message.sequence_id == "3"
         # Text is text: nothing in it is markup, nothing is changed.
-        assert text(message) == "Hello <b>you</b> & ☃ \"q\"\n\ttab"
+        assert text(message) == 'Hello <b>you</b> & ☃ "q"\n\ttab'
         assert message.content.topic is None and message.content.initiator is None
         assert not message.content.participants and not message.content.attachments
         assert message.sender == owner.identifier
@@ -84,7 +86,10 @@ async def test_html_that_tries_to_hide(sdk):
         sent = await thread.send_message(attempt, chat_message_type=ChatMessageType.HTML)
         shown = text(await thread.get_message(sent.id)) or ""
         flat = shown.lower()
-        assert "<script" not in flat and "<img src=x onerror" not in flat and "href=\"java" not in flat, (attempt, shown)
+        assert "<script" not in flat and "<img src=x onerror" not in flat and 'href="java' not in flat, (
+            attempt,
+            shown,
+        )
         assert "fine" in flat, (attempt, shown)
 
 

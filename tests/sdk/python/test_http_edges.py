@@ -12,8 +12,20 @@ IDENTITIES = f"/identities?{raw.IDENTITY}"
 
 @pytest.mark.parametrize(
     "target",
-    ["/", "/nothing", "/identity", "/identities/a/b", "/chat", "/chat/threadz", "/chat/threads/x/y/z/w",
-     "/IDENTITIES/x/y", "/chat/threads/x/messages/1/more", "/..", "/chat/../identities/x/y", "/%2e%2e/x"],
+    [
+        "/",
+        "/nothing",
+        "/identity",
+        "/identities/a/b",
+        "/chat",
+        "/chat/threadz",
+        "/chat/threads/x/y/z/w",
+        "/IDENTITIES/x/y",
+        "/chat/threads/x/messages/1/more",
+        "/..",
+        "/chat/../identities/x/y",
+        "/%2e%2e/x",
+    ],
 )
 def test_unknown_paths_are_404(server, alpha, target):
     answer = raw.signed(server, alpha, "GET", f"{target}?{raw.IDENTITY}")
@@ -46,7 +58,9 @@ def test_wrong_methods_are_405_with_allow(server, alpha, method, path, allowed):
     assert listed - {"HEAD", "OPTIONS"} == allowed
 
 
-@pytest.mark.parametrize("version", ["", "api-version=", "api-version=2023-13-01", "api-version=latest", "Api-Version=x"])
+@pytest.mark.parametrize(
+    "version", ["", "api-version=", "api-version=2023-13-01", "api-version=latest", "Api-Version=x"]
+)
 def test_a_missing_or_unknown_version_is_400(server, alpha, version):
     shows.raw_error(raw.signed(server, alpha, "POST", f"/identities?{version}", {}), 400)
 
@@ -116,7 +130,12 @@ def test_413_for_a_body_that_grows_too_long(server, alpha):
     chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
     body = chunk * (LIMITS["bodyBytes"] // 0x10000 + 2) + b"0\r\n\r\n"
     answer = raw.request(
-        server, "POST", IDENTITIES, [*headers, *raw.JSON, ("Transfer-Encoding", "chunked")], body, host=alpha.host
+        server,
+        "POST",
+        IDENTITIES,
+        [*headers, *raw.JSON, ("Transfer-Encoding", "chunked")],
+        body,
+        host=alpha.host,
     )
     shows.raw_error(answer, 413)
 
@@ -126,7 +145,12 @@ def test_a_chunked_body_is_read_like_any_other(server, alpha):
     headers = raw.sign(alpha.access_key, "POST", IDENTITIES, alpha.host, payload)
     body = b"".join(b"1\r\n" + bytes([byte]) + b"\r\n" for byte in payload) + b"0\r\n\r\n"
     answer = raw.request(
-        server, "POST", IDENTITIES, [*headers, *raw.JSON, ("Transfer-Encoding", "chunked")], body, host=alpha.host
+        server,
+        "POST",
+        IDENTITIES,
+        [*headers, *raw.JSON, ("Transfer-Encoding", "chunked")],
+        body,
+        host=alpha.host,
     )
     assert answer.status == 201 and answer.json()["accessToken"]["token"]
 
@@ -161,19 +185,26 @@ def test_431_for_large_heads(server, headers):
         shows.envelope(answer.body)
 
 
-@pytest.mark.parametrize("media", ["text/plain", "application/xml", "application/x-www-form-urlencoded", "jsn", "application/jsonp"])
+@pytest.mark.parametrize(
+    "media",
+    ["text/plain", "application/xml", "application/x-www-form-urlencoded", "jsn", "application/jsonp"],
+)
 def test_415_for_other_media_types(server, alpha, media):
     answer = raw.signed(server, alpha, "POST", IDENTITIES, {}, extra=[("Content-Type", media)])
     shows.raw_error(answer, 415)
 
 
-@pytest.mark.parametrize("media", ["application/json", "APPLICATION/JSON; charset=UTF-8", 'application/json;charset="utf-8"'])
+@pytest.mark.parametrize(
+    "media", ["application/json", "APPLICATION/JSON; charset=UTF-8", 'application/json;charset="utf-8"']
+)
 def test_json_by_any_of_its_names(server, alpha, media):
     assert raw.signed(server, alpha, "POST", IDENTITIES, {}, extra=[("Content-Type", media)]).status == 201
 
 
 def test_a_compressed_body_is_415(server, alpha):
-    answer = raw.signed(server, alpha, "POST", IDENTITIES, body=b"\x1f\x8b\x08", extra=[("Content-Encoding", "gzip")])
+    answer = raw.signed(
+        server, alpha, "POST", IDENTITIES, body=b"\x1f\x8b\x08", extra=[("Content-Encoding", "gzip")]
+    )
     shows.raw_error(answer, 415)
 
 
@@ -259,14 +290,24 @@ def test_heads_that_could_be_read_in_two_ways_are_refused(server, headers, body)
     assert answered == b"" or answered.startswith((b"HTTP/1.1 4", b"HTTP/1.1 501")), answered
 
 
-@pytest.mark.parametrize("hosts", [[], ["localhost", "evil.example"], ["evil.example"], ["gamma.localhost"], ["a b"], [""]], ids=str)
+@pytest.mark.parametrize(
+    "hosts",
+    [[], ["localhost", "evil.example"], ["evil.example"], ["gamma.localhost"], ["a b"], [""]],
+    ids=str,
+)
 def test_hosts_that_name_no_resource(server, alpha, hosts):
     """No Host, two, or one that is nobody's: refused, whatever key signs. Only the first resource has a default name."""
     port = server.port
     named = [f"{host}:{port}" if host and " " not in host else host for host in hosts]
     signed_for = named[-1] if named else f"localhost:{port}"
     headers = raw.sign(alpha.access_key, "POST", IDENTITIES, signed_for, b"{}")
-    every = [*(("Host", host) for host in named), *headers, *raw.JSON, ("Content-Length", "2"), ("Connection", "close")]
+    every = [
+        *(("Host", host) for host in named),
+        *headers,
+        *raw.JSON,
+        ("Content-Length", "2"),
+        ("Connection", "close"),
+    ]
     answer = raw.exchange(server, raw.compose("POST", IDENTITIES, every, b"{}"), source=raw.fresh_address())
     assert 400 <= answer.status < 500, answer.status
 
@@ -296,7 +337,11 @@ def test_many_requests_on_one_connection(server, alpha):
     with raw.connect(server, "alpha.localhost") as sock:
         for n in range(20):
             target = IDENTITIES if n % 2 else "/nothing"
-            headers = [("Host", alpha.host), *raw.sign(alpha.access_key, "POST", target, alpha.host, b"{}"), *raw.JSON]
+            headers = [
+                ("Host", alpha.host),
+                *raw.sign(alpha.access_key, "POST", target, alpha.host, b"{}"),
+                *raw.JSON,
+            ]
             sock.sendall(raw.compose("POST", target, [*headers, ("Content-Length", "2")], b"{}"))
             assert raw.read(sock, "POST").status == (201 if n % 2 else 404)
 
@@ -304,7 +349,10 @@ def test_many_requests_on_one_connection(server, alpha):
 def test_pipelined_requests_are_answered_in_order(server):
     head = [("Host", f"localhost:{server.port}")]
     with raw.connect(server) as sock:
-        sock.sendall(raw.compose("GET", "/health/live", head) + raw.compose("GET", "/nothing", [*head, ("Connection", "close")]))
+        sock.sendall(
+            raw.compose("GET", "/health/live", head)
+            + raw.compose("GET", "/nothing", [*head, ("Connection", "close")])
+        )
         whole = b""
         while part := sock.recv(65536):
             whole += part
@@ -312,8 +360,14 @@ def test_pipelined_requests_are_answered_in_order(server):
     assert whole.index(b"HTTP/1.1 200") < whole.index(b"HTTP/1.1 404")
 
 
-def test_head_and_options_do_no_harm(server):
+def test_other_methods_do_no_harm(server):
     for method in ("HEAD", "OPTIONS", "TRACE", "CONNECT", "BREW"):
-        blob = raw.compose(method, "/identities", [("Host", f"localhost:{server.port}"), ("Connection", "close")])
+        blob = raw.compose(
+            method, "/identities", [("Host", f"localhost:{server.port}"), ("Connection", "close")]
+        )
         answer = raw.exchange(server, blob, method=method, source=raw.fresh_address())
-        assert 400 <= answer.status < 500 or answer.status == 501, (method, answer.status)
+        # OPTIONS may list the methods there are.
+        assert 400 <= answer.status < 500 or (method, answer.status) == ("OPTIONS", 204), (
+            method,
+            answer.status,
+        )

@@ -28,7 +28,10 @@ def test_half_sent_requests_are_408(server, alpha):
         "head": b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-Half: ",
         "body": whole_head + b"{" + b" " * 20,
         "no body at all": whole_head,
-        "chunked body": raw.compose("POST", TARGET, [host, *signed, *raw.JSON, ("Transfer-Encoding", "chunked")]) + b"20\r\n{  ",
+        "chunked body": raw.compose(
+            "POST", TARGET, [host, *signed, *raw.JSON, ("Transfer-Encoding", "chunked")]
+        )
+        + b"20\r\n{  ",
     }
     with concurrent.futures.ThreadPoolExecutor(len(halves)) as pool:
         waiting = {name: pool.submit(_wait_for_answer, server, blob) for name, blob in halves.items()}

@@ -174,7 +174,9 @@ async def test_a_deleted_identity_gets_no_token(sdk):
 
 async def test_teams_exchange_is_clearly_not_built(sdk):
     with shows.fails(501, "notImplemented") as seen:
-        await sdk.identity().get_token_for_teams_user("a.b.c", "an-app", "9f1c8d8e-0000-4000-8000-000000000000")
+        await sdk.identity().get_token_for_teams_user(
+            "a.b.c", "an-app", "9f1c8d8e-0000-4000-8000-000000000000"
+        )
     assert "teams" in seen["error"]["message"].lower()
 
 

@@ -30,7 +30,10 @@ async def test_a_wrong_key_is_401_on_every_operation(sdk):
     wrong = base64.b64encode(b"w" * 64).decode()
     identity = sdk.identity_with_key(sdk.server.resource("alpha").endpoint, wrong)
     known = await sdk.identity().create_user()
-    calls = [("create", identity.create_user), ("create with token", lambda: identity.create_user_and_token(["chat"]))]
+    calls = [
+        ("create", identity.create_user),
+        ("create with token", lambda: identity.create_user_and_token(["chat"])),
+    ]
     calls.append(("teams", lambda: identity.get_token_for_teams_user("t", "a", "u")))
     calls += await operations(identity, known)
     for _, call in calls:
@@ -75,12 +78,23 @@ async def test_an_identity_that_never_was_gets_no_token(sdk):
     """Of our own prefix, never created: undocumented by ACS; answered as not owned."""
     mine = await sdk.identity().create_user()
     with shows.fails(401, "notOwned"):
-        await sdk.identity().get_token(CommunicationUserIdentifier(f"{mine.raw_id.split('_')[0]}_{GUID}"), ["chat"])
+        await sdk.identity().get_token(
+            CommunicationUserIdentifier(f"{mine.raw_id.split('_')[0]}_{GUID}"), ["chat"]
+        )
 
 
 @pytest.mark.parametrize(
     "raw_id",
-    ["+14255550123", "4:+14255550123", f"8:orgid:{GUID}", f"28:orgid:{GUID}", "8:acs:no", "not an id", "x" * 300, "ä☃"],
+    [
+        "+14255550123",
+        "4:+14255550123",
+        f"8:orgid:{GUID}",
+        f"28:orgid:{GUID}",
+        "8:acs:no",
+        "not an id",
+        "x" * 300,
+        "ä☃",
+    ],
 )
 async def test_what_is_no_communication_user_is_refused(sdk, raw_id):
     """A malformed id may be called malformed (400) or foreign (401): neither tells anything."""
@@ -103,7 +117,9 @@ async def test_unknown_scopes_on_create_are_400(sdk, scopes):
         await sdk.identity().create_user_and_token(scopes)
 
 
-@pytest.mark.parametrize("lasting", [TOO_SHORT, TOO_LONG, ONE_MINUTE, datetime.timedelta(0), -ONE_MINUTE], ids=str)
+@pytest.mark.parametrize(
+    "lasting", [TOO_SHORT, TOO_LONG, ONE_MINUTE, datetime.timedelta(0), -ONE_MINUTE], ids=str
+)
 async def test_expiry_out_of_range_is_400(sdk, lasting):
     identity = sdk.identity()
     identifier = await identity.create_user()
@@ -145,7 +161,9 @@ async def test_an_expired_token_is_401(aged):
                 await driver.thread(resource, aged.token, aged.thread).send_message("too late")
             # The user and the thread outlived the restart; only the token is over.
             fresh = await driver.identity().get_token(CommunicationUserIdentifier(aged.user), ["chat"])
-            assert (await driver.thread(resource, fresh.token, aged.thread).get_properties()).topic == "before"
+            assert (
+                await driver.thread(resource, fresh.token, aged.thread).get_properties()
+            ).topic == "before"
         finally:
             await driver.close()
 

@@ -70,7 +70,10 @@ async def test_participants_10_in_10_seconds_per_thread(limited):
     owner, guest = await limited.user(), await limited.user()
     own = owner.thread(await limited.make_thread(owner))
     turn = itertools.cycle(
-        [lambda: own.add_participants([guest.as_participant()]), lambda: own.remove_participant(guest.identifier)]
+        [
+            lambda: own.add_participants([guest.as_participant()]),
+            lambda: own.remove_participant(guest.identifier),
+        ]
     )
     assert await until_throttled(lambda: next(turn)(), 11) == 10
 
@@ -128,7 +131,9 @@ async def test_the_sdk_waits_as_told_and_succeeds(limited):
 def test_revoke_500_in_30_seconds_per_resource(limited_server):
     """An identity limit, by hand and in parallel, for it is a large one; the other resource is left alone."""
     alpha, beta = limited_server.resource("alpha"), limited_server.resource("beta")
-    made = {r: raw.signed(limited_server, r, "POST", f"/identities?{raw.IDENTITY}", {}) for r in (alpha, beta)}
+    made = {
+        r: raw.signed(limited_server, r, "POST", f"/identities?{raw.IDENTITY}", {}) for r in (alpha, beta)
+    }
     target = {
         r: f"/identities/{answer.json()['identity']['id'].replace(':', '%3A')}/:revokeAccessTokens?{raw.IDENTITY}"
         for r, answer in made.items()

@@ -42,7 +42,9 @@ def test_the_key_set_verifies_a_token(server, alpha, make_user):
     for public in key_set(server, alpha)["keys"]:
         assert public["kty"] == "EC" and public["crv"] == "P-256" and "d" not in public
         # The name of a key is its thumbprint (RFC 7638).
-        text = json.dumps({n: public[n] for n in ("crv", "kty", "x", "y")}, separators=(",", ":"), sort_keys=True)
+        text = json.dumps(
+            {n: public[n] for n in ("crv", "kty", "x", "y")}, separators=(",", ":"), sort_keys=True
+        )
         print_of = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
         assert public["kid"] == print_of
 
@@ -106,9 +108,15 @@ def test_the_ready_file(server):
     ready = server.ready
     assert {"endpoint", "caFile", "pid", "resources"} <= set(ready)
     assert ready["pid"] == server.process.pid
-    assert ready["endpoint"] == f"https://localhost:{server.port}" or ready["endpoint"] == f"https://localhost:{server.port}/"
+    assert (
+        ready["endpoint"] == f"https://localhost:{server.port}"
+        or ready["endpoint"] == f"https://localhost:{server.port}/"
+    )
     assert pathlib.Path(ready["caFile"]).is_file()
-    assert [(r["name"], r["geography"]) for r in ready["resources"]] == [("alpha", "unitedstates"), ("beta", "europe")]
+    assert [(r["name"], r["geography"]) for r in ready["resources"]] == [
+        ("alpha", "unitedstates"),
+        ("beta", "europe"),
+    ]
     for resource in server.resources:
         assert resource.host == f"{resource.name}.localhost:{server.port}"
         assert resource.connection_string.startswith(f"endpoint={resource.endpoint.rstrip('/')}")
@@ -156,7 +164,11 @@ def test_state_is_kept_between_runs_and_the_folder_is_held_by_one(tmp_path):
         # A second start on the same folder ends at once and says who holds it.
         ready = tmp_path / "second.json"
         second = subprocess.run(
-            servers.command(first.data, ready), capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL
+            servers.command(first.data, ready),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            stdin=subprocess.DEVNULL,
         )
         assert second.returncode != 0 and not ready.exists()
         assert str(first.process.pid) in second.stdout + second.stderr
@@ -166,8 +178,11 @@ def test_state_is_kept_between_runs_and_the_folder_is_held_by_one(tmp_path):
         resource = again.resource("alpha")
         assert resource.access_key == mine.access_key
         issued = raw.signed(
-            again, resource, "POST",
-            f"/identities/{identity.replace(':', '%3A')}/:issueAccessToken?{raw.IDENTITY}", {"scopes": ["chat"]},
+            again,
+            resource,
+            "POST",
+            f"/identities/{identity.replace(':', '%3A')}/:issueAccessToken?{raw.IDENTITY}",
+            {"scopes": ["chat"]},
         )
         assert issued.status == 200
 
@@ -182,7 +197,14 @@ def test_without_resources_and_with_a_fixed_key(tmp_path):
 
 @pytest.mark.parametrize(
     "resources",
-    [("alpha:atlantis_",), ("-bad",), ("a b",), ("alpha:unitedstates", "alpha:europe"), ("UPPER.case",), (":europe",)],
+    [
+        ("alpha:atlantis_",),
+        ("-bad",),
+        ("a b",),
+        ("alpha:unitedstates", "alpha:europe"),
+        ("UPPER.case",),
+        (":europe",),
+    ],
     ids=str,
 )
 def test_bad_resources_are_explained(tmp_path, resources):
@@ -231,5 +253,8 @@ def test_an_acknowledged_write_survives_a_kill(tmp_path):
 
 
 def test_success_and_error_both_carry_the_ids(server, alpha):
-    for answer in (raw.signed(server, alpha, "POST", IDENTITIES, {}), raw.request(server, "GET", "/health/live")):
+    for answer in (
+        raw.signed(server, alpha, "POST", IDENTITIES, {}),
+        raw.request(server, "GET", "/health/live"),
+    ):
         shows.trace_headers(answer.headers)

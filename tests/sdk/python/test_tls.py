@@ -50,7 +50,9 @@ def test_older_versions_are_refused_by_the_server(server, version):
     assert refused(server, "ALL:@SECLEVEL=0", version) == "TLSV1_ALERT_PROTOCOL_VERSION"
 
 
-@pytest.mark.parametrize("suite", ["ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES256-SHA", "AES128-GCM-SHA256"])
+@pytest.mark.parametrize(
+    "suite", ["ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES256-SHA", "AES128-GCM-SHA256"]
+)
 def test_suites_without_aead_or_forward_secrecy_are_refused(server, suite):
     reason = refused(server, f"{suite}:@SECLEVEL=0", ssl.TLSVersion.TLSv1_2)
     assert "HANDSHAKE_FAILURE" in reason, reason

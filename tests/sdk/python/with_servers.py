@@ -46,7 +46,12 @@ def run(folder: pathlib.Path, started, expired) -> int:
             {
                 "main": main_server.ready,
                 "limited": limited.ready,
-                "aged": {"ready": past.ready, "user": expired.user, "token": expired.token, "thread": expired.thread},
+                "aged": {
+                    "ready": past.ready,
+                    "user": expired.user,
+                    "token": expired.token,
+                    "thread": expired.thread,
+                },
             }
         )
     )

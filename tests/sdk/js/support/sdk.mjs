@@ -2,6 +2,7 @@
 import "./names.mjs";
 
 import { readFileSync } from "node:fs";
+import https from "node:https";
 
 import { ChatClient, ChatThreadClient } from "@azure/communication-chat";
 import { AzureCommunicationTokenCredential } from "@azure/communication-common";
@@ -11,8 +12,18 @@ const told = process.env.CHANCERY_TEST_SERVERS;
 if (!told) throw new Error("run this suite by tests/sdk/run: it needs servers (CHANCERY_TEST_SERVERS)");
 const servers = JSON.parse(readFileSync(told, "utf8"));
 
-/** No retries, so that the first answer is the one that is judged. */
-export const ONCE = { retryOptions: { maxRetries: 0 } };
+let addresses = 0;
+
+/**
+ * Options of a client: no retries, so that the first answer is the one that is judged; and a loopback address of its
+ * own, for after 20 failed sign-ins in a minute an address gets 429 in place of 401.
+ */
+export function once(options = {}) {
+  addresses += 1;
+  const localAddress = `127.${64 + (process.pid % 128)}.${addresses >> 8}.${(addresses & 255) || 1}`;
+  const agent = new https.Agent({ keepAlive: true, localAddress });
+  return { retryOptions: { maxRetries: 0 }, agent, ...options };
+}
 
 /** One running server as its ready file describes it. */
 export class World {
@@ -30,17 +41,17 @@ export class World {
   }
 
   identity(name = "alpha", options = {}) {
-    return new CommunicationIdentityClient(this.resource(name).connectionString, { ...ONCE, ...options });
+    return new CommunicationIdentityClient(this.resource(name).connectionString, once(options));
   }
 
   chat(token, name = "alpha", options = {}) {
     const credential = new AzureCommunicationTokenCredential(token);
-    return new ChatClient(this.resource(name).endpoint, credential, { ...ONCE, ...options });
+    return new ChatClient(this.resource(name).endpoint, credential, once(options));
   }
 
   thread(token, threadId, name = "alpha", options = {}) {
     const credential = new AzureCommunicationTokenCredential(token);
-    return new ChatThreadClient(this.resource(name).endpoint, threadId, credential, { ...ONCE, ...options });
+    return new ChatThreadClient(this.resource(name).endpoint, threadId, credential, once(options));
   }
 
   /** A new user with a token of these scopes (`chat` if none is named). */
@@ -71,7 +82,8 @@ export class User {
   #chat;
 
   constructor(world, home, id, token) {
-    Object.assign(this, { world, home, id, token });
+    // All clients of a user call from one address, over one set of connections.
+    Object.assign(this, { world, home, id, token, agent: once().agent });
   }
 
   get identifier() {
@@ -79,11 +91,11 @@ export class User {
   }
 
   get chat() {
-    return (this.#chat ??= this.world.chat(this.token, this.home));
+    return (this.#chat ??= this.world.chat(this.token, this.home, { agent: this.agent }));
   }
 
   thread(threadId) {
-    return this.world.thread(this.token, threadId, this.home);
+    return this.world.thread(this.token, threadId, this.home, { agent: this.agent });
   }
 
   /** This user as a participant to create a thread with or to add. */

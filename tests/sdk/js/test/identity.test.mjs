@@ -6,7 +6,7 @@ import { AzureKeyCredential } from "@azure/core-auth";
 import { CommunicationIdentityClient } from "@azure/communication-identity";
 
 import { LIMITS, SCOPES } from "../support/expected.mjs";
-import { aged, items, main, ONCE } from "../support/sdk.mjs";
+import { aged, items, main, once } from "../support/sdk.mjs";
 import { fails, likeness } from "../support/shows.mjs";
 
 const GUID = "11111111-2222-4333-8444-555555555555";
@@ -123,7 +123,7 @@ test("identities of another resource are not owned, existing or not", async () =
 test("a wrong key, and the key of another resource, are 401", async () => {
   const { endpoint } = main.resource("alpha");
   for (const key of [wrongKey, main.key("beta")]) {
-    const identity = new CommunicationIdentityClient(endpoint, new AzureKeyCredential(key), ONCE);
+    const identity = new CommunicationIdentityClient(endpoint, new AzureKeyCredential(key), once());
     await fails(401, "badKey", () => identity.createUser());
     await fails(401, "badKey", () => identity.createUserAndToken(["chat"]));
   }
@@ -131,7 +131,7 @@ test("a wrong key, and the key of another resource, are 401", async () => {
 
 test("an endpoint with a trailing slash", async () => {
   const endpoint = `${main.resource("alpha").endpoint.replace(/\/$/, "")}/`;
-  const identity = new CommunicationIdentityClient(endpoint, new AzureKeyCredential(main.key()), ONCE);
+  const identity = new CommunicationIdentityClient(endpoint, new AzureKeyCredential(main.key()), once());
   const user = await identity.createUser();
   await identity.revokeTokens(user);
 });

@@ -8,13 +8,20 @@ import dataclasses
 import datetime
 import inspect
 
-from azure.communication.chat import ChatClient, ChatParticipant, ChatThreadClient, CommunicationTokenCredential
+from azure.communication.chat import (
+    ChatClient,
+    ChatParticipant,
+    ChatThreadClient,
+    CommunicationTokenCredential,
+)
 from azure.communication.chat.aio import ChatClient as AioChatClient
 from azure.communication.chat.aio import ChatThreadClient as AioChatThreadClient
 from azure.communication.chat.aio import CommunicationTokenCredential as AioTokenCredential
 from azure.communication.identity import CommunicationIdentityClient, CommunicationUserIdentifier
 from azure.communication.identity.aio import CommunicationIdentityClient as AioIdentityClient
 from azure.core.credentials import AzureKeyCredential
+
+from . import origin, raw
 
 FLAVOURS = ("sync", "aio")
 
@@ -91,11 +98,13 @@ class User:
 
 
 class Sdk:
-    """One flavour of the SDKs against one server. Keeps the clients it opened, to close them."""
+    """One flavour of the SDKs against one server, from an address of its own. Keeps the clients it opened, to close
+    them. With `plain` nothing is given to the SDKs but the CA."""
 
-    def __init__(self, flavour: str, server):
+    def __init__(self, flavour: str, server, plain: bool = False):
         self.flavour = flavour
         self.server = server
+        self.address = None if plain else raw.fresh_address()
         self._open: list = []
         self._identities: dict = {}
 
@@ -105,7 +114,11 @@ class Sdk:
 
     def options(self, **more) -> dict:
         """Client options: the server's own CA; no retries, so that the first answer is the one that is judged."""
-        return {"connection_verify": self.server.ca_file, "retry_total": 0, **more}
+        ca_file = self.server.ca_file
+        if self.address is None:
+            return {"connection_verify": ca_file, **more}
+        make = origin.aio_transport if self._aio else origin.transport
+        return {"transport": make(self.address, ca_file), "retry_total": 0, **more}
 
     def _keep(self, client) -> Facade:
         self._open.append(client)

@@ -100,16 +100,24 @@ def start(folder: pathlib.Path, resources=TWO_GEOGRAPHIES, flags=(), env=None) -
     line = command(folder / "data", ready_file, resources, flags)
     with log.open("ab") as sink:
         process = subprocess.Popen(
-            line, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}
+            line,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(env or {})},
         )
     deadline = time.monotonic() + START_SECONDS
     while not ready_file.exists():
         if process.poll() is not None:
-            raise AssertionError(f"{line} ended with {process.returncode}:\n{log.read_text(errors='replace')[-4000:]}")
+            raise AssertionError(
+                f"{line} ended with {process.returncode}:\n{log.read_text(errors='replace')[-4000:]}"
+            )
         if time.monotonic() > deadline:
             process.kill()
             process.wait()
-            raise AssertionError(f"not ready within {START_SECONDS} s:\n{log.read_text(errors='replace')[-4000:]}")
+            raise AssertionError(
+                f"not ready within {START_SECONDS} s:\n{log.read_text(errors='replace')[-4000:]}"
+            )
         time.sleep(0.02)
     # The file is written whole or not at all: the first sight of it must parse.
     return Server(process, folder / "data", log, json.loads(ready_file.read_text()))
