@@ -9,7 +9,7 @@ use guard::signature::AccessKey;
 use store::Cell;
 
 use crate::http::host;
-use crate::service::resources::CellTokens;
+use crate::service::resources::{CellTokens, Resource};
 
 /// One resource that this node serves.
 pub struct ResourceEntry {
@@ -22,17 +22,11 @@ pub struct ResourceEntry {
 }
 
 impl ResourceEntry {
-    /// A resource of `cell`. `public_hosts` are the names it has in front of a proxy, with a port where clients write
-    /// one.
+    /// An opened resource of `cell`. `public_hosts` are the names it has in front of a proxy, with a port where clients
+    /// write one.
     #[must_use]
-    pub fn new(
-        id: ResourceId,
-        name: String,
-        cell: Cell,
-        access_keys: Vec<AccessKey>,
-        tokens: Arc<CellTokens>,
-        public_hosts: Vec<String>,
-    ) -> Self {
+    pub fn new(opened: Resource, cell: Cell, tokens: Arc<CellTokens>, public_hosts: Vec<String>) -> Self {
+        let Resource { id, name, access_keys, .. } = opened;
         Self { id, name, cell, access_keys, tokens, public_hosts }
     }
 
@@ -126,5 +120,52 @@ impl Directory {
     #[must_use]
     pub fn resources(&self) -> &[Arc<ResourceEntry>] {
         &self.resources
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestApp;
+
+    async fn renamed(test: &TestApp, name: &str, public_hosts: &[&str]) -> Arc<ResourceEntry> {
+        let like = test.resource();
+        let opened = Resource {
+            id: like.id(),
+            name: name.to_owned(),
+            created_on: crate::testing::START,
+            access_keys: Vec::new(),
+        };
+        let hosts = public_hosts.iter().map(|host| (*host).to_owned()).collect();
+        let tokens = Arc::new(CellTokens::open(like.cell()).await.unwrap());
+        Arc::new(ResourceEntry::new(opened, like.cell().clone(), tokens, hosts))
+    }
+
+    #[tokio::test]
+    async fn a_host_leads_to_one_resource_or_none() {
+        let test = TestApp::new().await;
+        let first = renamed(&test, "First", &["chat.example.org"]).await;
+        let second =
+            renamed(&test, "second", &["Chat.example.net:8443", "chat.example.org", "bad host"]).await;
+        let directory = Directory::new(vec![first, second]);
+        let found = |host: &str| directory.find(host).map(|entry| entry.name());
+        for host in ["first.localhost", "localhost:1", "127.0.0.1", "[::1]", "chat.example.org:443"] {
+            assert_eq!(found(host), Some("First"), "{host}");
+        }
+        for host in ["second.localhost.", "chat.example.net", "CHAT.EXAMPLE.NET:8443"] {
+            assert_eq!(found(host), Some("second"), "{host}");
+        }
+        for host in ["first", "example.org", "bad host", "third.localhost", "127.0.0.2", ""] {
+            assert_eq!(found(host), None, "{host}");
+        }
+        assert!(Directory::new(Vec::new()).find("localhost").is_none());
+    }
+
+    #[tokio::test]
+    async fn its_debug_form_holds_no_key() {
+        let test = TestApp::new().await;
+        let shown = format!("{:?} {:?}", test.resource(), test.app.state().directory);
+        let key = test.resource().access_keys()[0].to_base64();
+        assert!(shown.contains("contoso") && !shown.contains(key.expose().as_str()));
     }
 }

@@ -49,8 +49,43 @@ pub struct TestApp {
     pub rng: Arc<SeededRng>,
     /// The engine of `europe`, to injure it.
     pub engine: Arc<MemoryEngine>,
+    options: Options,
+    grounds: Vec<Ground>,
     resources: Vec<Arc<ResourceEntry>>,
     hidden: Mutex<Vec<String>>,
+}
+
+/// What a cell stands on, and what lives in it.
+#[derive(Clone)]
+struct Ground {
+    geography: &'static str,
+    engine: Arc<MemoryEngine>,
+    kms: Arc<LocalKms>,
+    resources: Vec<(&'static str, ResourceId)>,
+}
+
+impl Ground {
+    fn new(geography: &'static str, names: &[&'static str], rng: &dyn Rng) -> Self {
+        Self {
+            geography,
+            engine: Arc::new(MemoryEngine::new()),
+            kms: Arc::new(LocalKms::in_memory(rng)),
+            resources: names.iter().map(|name| (*name, ResourceId::mint(rng))).collect(),
+        }
+    }
+
+    async fn open(&self, clock: &Arc<ManualClock>, rng: &Arc<SeededRng>, limits: &Limits) -> Cell {
+        let parts = CellParts {
+            geography: self.geography.parse().expect("a geography of ACS"),
+            engine: Arc::clone(&self.engine) as Arc<dyn Engine>,
+            kms: Arc::clone(&self.kms) as _,
+            clock: Arc::clone(clock) as _,
+            rng: Arc::clone(rng) as _,
+            limits,
+            keyspaces: &service::keyspaces(),
+        };
+        Cell::open(parts).await.expect("a cell on the memory engine opens")
+    }
 }
 
 /// A user with a token, made without asking the stack.
@@ -76,31 +111,50 @@ impl TestApp {
     /// When a cell on the memory engine cannot be opened.
     pub async fn with(options: Options) -> Self {
         capture::start();
-        let clock = Arc::new(ManualClock::new(START));
         let rng = Arc::new(SeededRng::new(7));
-        let engine = Arc::new(MemoryEngine::new());
-        let home = cell("europe", Arc::clone(&engine) as _, &clock, &rng, &options.limits).await;
-        let abroad = cell("unitedstates", Arc::new(MemoryEngine::new()), &clock, &rng, &options.limits).await;
-        let mut resources = Vec::new();
-        let mut hidden = Vec::new();
-        for (cell, names) in [(&home, &["contoso", "fabrikam"][..]), (&abroad, &["northwind"][..])] {
-            let tokens = Arc::new(CellTokens::open(cell).await.expect("the cell gives signing keys"));
-            for name in names {
-                let entry = resource(cell, name, &tokens, &*rng).await;
-                hidden.extend(entry.access_keys().iter().map(|key| key.to_base64().expose().clone()));
+        let grounds = vec![
+            Ground::new("europe", &["contoso", "fabrikam"], &*rng),
+            Ground::new("unitedstates", &["northwind"], &*rng),
+        ];
+        Self::over(options, grounds, Arc::new(ManualClock::new(START)), rng).await
+    }
+
+    /// Another node over the same stores and key services: it shares nothing else but the clock and the dice.
+    pub async fn another_node(&self) -> Self {
+        let (clock, rng) = (Arc::clone(&self.clock), Arc::clone(&self.rng));
+        Self::over(self.options.clone(), self.grounds.clone(), clock, rng).await
+    }
+
+    async fn over(
+        options: Options,
+        grounds: Vec<Ground>,
+        clock: Arc<ManualClock>,
+        rng: Arc<SeededRng>,
+    ) -> Self {
+        let (mut cells, mut resources, mut hidden) = (Vec::new(), Vec::new(), Vec::new());
+        for ground in &grounds {
+            let cell = ground.open(&clock, &rng, &options.limits).await;
+            let tokens = Arc::new(CellTokens::open(&cell).await.expect("the cell gives signing keys"));
+            for (name, id) in &ground.resources {
+                let made =
+                    resources::ensure(&cell, *id, name, None).await.expect("the cell takes a resource");
+                hidden.extend(made.access_keys.iter().map(|key| key.to_base64().expose().clone()));
+                let entry = ResourceEntry::new(made, cell.clone(), Arc::clone(&tokens), Vec::new());
                 resources.push(Arc::new(entry));
             }
+            cells.push(cell);
         }
         let setup = Setup {
             directory: Directory::new(resources.clone()),
-            limits: Arc::new(options.limits),
+            limits: Arc::new(options.limits.clone()),
             clock: Arc::clone(&clock) as _,
             rng: Arc::clone(&rng) as _,
             rates: options.rates,
-            health: Health::new(vec![home, abroad], Stop::new()),
+            health: Health::new(cells, Stop::new()),
         };
         let app = Arc::new(App::new(setup));
-        Self { app, clock, rng, engine, resources, hidden: Mutex::new(hidden) }
+        let engine = Arc::clone(&grounds[0].engine);
+        Self { app, clock, rng, engine, options, grounds, resources, hidden: Mutex::new(hidden) }
     }
 
     /// The resource that calls go to unless they say otherwise.
@@ -215,27 +269,33 @@ pub fn raw_id(resource: ResourceId, user: UserId) -> String {
     wire::Identifier::CommunicationUser { resource, user }.raw_id()
 }
 
-async fn cell(
-    geography: &str,
-    engine: Arc<dyn Engine>,
-    clock: &Arc<ManualClock>,
-    rng: &Arc<SeededRng>,
-    limits: &Limits,
-) -> Cell {
-    let parts = CellParts {
-        geography: geography.parse().expect("a geography of ACS"),
-        engine,
-        kms: Arc::new(LocalKms::in_memory(&**rng)),
-        clock: Arc::clone(clock) as _,
-        rng: Arc::clone(rng) as _,
-        limits,
-        keyspaces: &service::keyspaces(),
-    };
-    Cell::open(parts).await.expect("a cell on the memory engine opens")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-async fn resource(cell: &Cell, name: &str, tokens: &Arc<CellTokens>, rng: &dyn Rng) -> ResourceEntry {
-    let id = ResourceId::mint(rng);
-    let made = resources::ensure(cell, id, name, None).await.expect("the cell takes a resource");
-    ResourceEntry::new(id, made.name, cell.clone(), made.access_keys, Arc::clone(tokens), Vec::new())
+    #[tokio::test]
+    #[should_panic(expected = "the log holds a secret or personal text")]
+    async fn a_personal_text_in_the_log_fails_the_test() {
+        let test = TestApp::new().await;
+        let canary = test.canary();
+        tracing::trace!(text = %canary, "a slip of the tongue");
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "the log holds a secret or personal text")]
+    async fn so_does_a_token() {
+        let test = TestApp::new().await;
+        let user = test.user(&["chat"]).await;
+        tracing::error!("refused {}", user.token);
+    }
+
+    #[tokio::test]
+    async fn another_node_shares_the_store_and_the_keys() {
+        let test = TestApp::new().await;
+        let user = test.user(&["chat"]).await;
+        let other = test.another_node().await;
+        assert_eq!(other.resource().id(), test.resource().id());
+        let _ = other.call("GET", "/chat/threads").by(&user).send().await.expect(200);
+        let _ = other.call("POST", "/identities").signed_by(test.resource(), 1).send().await.expect(201);
+    }
 }

@@ -225,7 +225,10 @@ async fn what_the_sockets_refuse_looks_like_any_other_error() {
     ] {
         for head in [None, Some(&head)] {
             let answer = test.app.refuse(refusal, head);
-            assert_eq!((answer.status().as_u16(), &answer.headers()["x-ms-error-code"]), (status, &code.parse().unwrap()));
+            assert_eq!(
+                (answer.status().as_u16(), &answer.headers()["x-ms-error-code"]),
+                (status, &code.parse().unwrap())
+            );
             assert_eq!(answer.headers().contains_key("retry-after"), status == 503);
             assert_eq!(answer.headers().contains_key("x-ms-client-request-id"), head.is_some());
             assert!(answer.headers().contains_key("x-ms-request-id"));

@@ -206,3 +206,28 @@ async fn the_audit_log_says_who_did_what_to_whom() {
     assert!(entries.iter().all(|entry| entry.target == Target::User(user.id)));
     assert_eq!(entries[2].at, test.clock.now());
 }
+
+/// Law 9: a revoked right is gone on the next request, on every node.
+#[tokio::test]
+async fn revoking_and_deleting_bite_on_every_node_at_once() {
+    let world = World::new().await;
+    let other = world.test.another_node().await;
+    let send = format!("/chat/threads/{}/messages", encoded(&world.thread));
+    let say = async |test: &TestApp, user: &TestUser| {
+        test.call("POST", &send).by(user).json(&json!({ "content": "x" })).send().await.status
+    };
+    // Both nodes know both users well enough to write without reading.
+    for user in [&world.owner, &world.member] {
+        for test in [&world.test, &other, &world.test, &other] {
+            assert_eq!(say(test, user).await, 201);
+        }
+    }
+    let revoke = at(&world.owner.raw_id, "/:revokeAccessTokens");
+    world.test.call("POST", &revoke).signed().send().await.expect(204);
+    assert_eq!(say(&other, &world.owner).await, 401);
+    assert_eq!(threads(&other, &world.owner.token).await, 401);
+    assert_eq!(say(&other, &world.member).await, 201);
+    other.call("DELETE", &at(&world.member.raw_id, "")).signed().send().await.expect(204);
+    assert_eq!(say(&world.test, &world.member).await, 401);
+    assert_eq!(threads(&world.test, &world.member.token).await, 401);
+}
