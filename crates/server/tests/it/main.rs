@@ -3,9 +3,13 @@
 mod chat_api;
 mod chat_calls;
 mod chat_limits;
+mod chat_model;
+mod chat_race;
+mod chat_world;
 mod coverage;
 mod decisions;
 mod edge;
+mod engines;
 mod identity;
 mod rates;
 mod secrecy;
