@@ -8,6 +8,7 @@ usage: canary.py --server BINARY [--postgres]     (with --postgres inside script
 import argparse
 import base64
 import contextlib
+import io
 import os
 import pathlib
 import re
@@ -90,8 +91,10 @@ def law_1_no_content_at_rest(server, canary, secrets_of, when):
     for key, value in rows:
         check(not scan.search_bytes(key + b"\0" + value, forms), f"{when}: content in a row")
         check(len(value) >= ENVELOPE and value[:2] == b"\1\1", f"{when}: a value that is no envelope of format 1")
-    print(f"  law 1, {when}: {len(canary.planted)} canaries, {scanned:,} bytes and {len(rows)} rows searched "
-          f"in {len(forms)} forms")
+    print(
+        f"  law 1, {when}: {len(canary.planted)} canaries, {scanned:,} bytes and {len(rows)} rows searched "
+        f"in {len(forms)} forms"
+    )
 
 
 def law_2_bytes_stay_in_their_geography(server, traffic):
@@ -123,6 +126,35 @@ def law_2_bytes_stay_in_their_geography(server, traffic):
         print(f"  law 2: {len(rows)} rows and {len(ids)} identifiers of {here} compared with {there}")
 
 
+def a_breach_would_be_found(server, canary, traffic):
+    """Breaks both laws on purpose, in files of its own among the searched ones, and wants to hear of it."""
+
+    def law_1():
+        law_1_no_content_at_rest(server, canary, [], "leaking")
+
+    def law_2():
+        law_2_bytes_stay_in_their_geography(server, traffic)
+
+    user = sixteen_bytes(traffic[HOME].users[0])[1]
+    leaks = [
+        (server.cell(HOME)[0], f"x{canary.mark}x".encode("utf-16le"), law_1),
+        (server.cell(ABROAD)[0], user, law_2),
+        (str(server.data), user.hex().encode(), law_2),
+    ]
+    real = list(failures)
+    for folder, leak, law in leaks:
+        failures.clear()
+        path = pathlib.Path(folder, "leak")
+        path.write_bytes(leak)
+        with contextlib.redirect_stdout(io.StringIO()):
+            law()
+        found = any(str(path) in each for each in failures)
+        path.unlink()
+        failures[:] = real
+        check(found, f"a leak in {folder} was not found")
+    print(f"  {len(leaks)} leaks made on purpose were found")
+
+
 def run(server_class, arguments):
     """The whole scenario on one kind of server."""
     canary = Canaries(new_mark())
@@ -148,6 +180,7 @@ def run(server_class, arguments):
         server.stop()
         law_1_no_content_at_rest(server, canary, watched, "stopped")
         law_2_bytes_stay_in_their_geography(server, traffic)
+        a_breach_would_be_found(server, canary, traffic)
 
 
 def main():
