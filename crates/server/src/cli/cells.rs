@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base::{Clock, Geography, Limits, Rng};
 use guard::{Kms, LocalKms};
+use store::engine::postgres::{PostgresEngine, PostgresOptions};
 use store::engine::sqlite::{SqliteEngine, SqliteOptions};
 use store::{Cell, CellParts, Engine};
 
@@ -27,7 +28,9 @@ pub(super) async fn open(config: &CellConfig, tools: &Tools<'_>) -> Result<Cell,
     make_folder_of(path)?;
     let kms: Arc<dyn Kms> = match LocalKms::open_or_create(path, &**tools.rng) {
         Ok(kms) => Arc::new(kms),
-        Err(fault) => return Err(failed(&config.geography, &format!("its key file {}: {fault}", path.display()))),
+        Err(fault) => {
+            return Err(failed(&config.geography, &format!("its key file {}: {fault}", path.display())));
+        }
     };
     let keyspaces = service::keyspaces();
     let parts = CellParts {
@@ -49,7 +52,12 @@ async fn engine(config: &CellConfig) -> Result<Arc<dyn Engine>, CliError> {
             let engine = SqliteEngine::open(&SqliteOptions::new(path));
             Ok(Arc::new(engine.map_err(|fault| failed(&config.geography, &fault.to_string()))?))
         }
-        EngineConfig::Postgres { url } => postgres(config, &url.fetch()?).await,
+        EngineConfig::Postgres { url, schema } => {
+            let mut options = PostgresOptions::new(url.fetch()?.expose());
+            options.schema.clone_from(schema);
+            let engine = PostgresEngine::open(&options).await;
+            Ok(Arc::new(engine.map_err(|fault| failed(&config.geography, &fault.to_string()))?))
+        }
     }
 }
 

@@ -73,14 +73,18 @@ mod tests {
     fn says_good_or_all_that_is_not() {
         assert_eq!(report(false, GOOD), "c.toml: good. 1 cell at 127.0.0.1:8443, 1 resource.\n");
         let bad = report(false, &GOOD.replace("'sqlite'", "'x'").replace("'a'", "'-'"));
-        assert!(bad.contains("c.toml:7:") && bad.contains("c.toml:10:") && bad.ends_with("\n\n2 problems.\n"), "{bad}");
+        assert!(
+            bad.contains("c.toml:7:") && bad.contains("c.toml:10:") && bad.ends_with("\n\n2 problems.\n"),
+            "{bad}"
+        );
     }
 
     #[test]
     fn answers_in_json() {
         let good: serde_json::Value = serde_json::from_str(&report(true, GOOD)).unwrap();
         assert_eq!(good, serde_json::json!({ "ok": true, "problems": [] }));
-        let bad: serde_json::Value = serde_json::from_str(&report(true, &GOOD.replace("'x'", "'y'").replace("'/d/k'", "7"))).unwrap();
+        let bad: serde_json::Value =
+            serde_json::from_str(&report(true, &GOOD.replace("'x'", "'y'").replace("'/d/k'", "7"))).unwrap();
         assert_eq!((&bad["ok"], &bad["problems"][0]["key"]), (&false.into(), &"cell[0].kms.path".into()));
     }
 }

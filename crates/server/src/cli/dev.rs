@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use base::{Clock, Geography, Limits, SystemClock};
 use clap::Args;
@@ -85,14 +86,21 @@ fn wanted(text: &str) -> Result<Wanted, String> {
 
 impl Dev {
     pub(super) async fn run(self) -> Result<(), CliError> {
-        let key = self.access_key.as_deref().map(AccessKey::parse).transpose().map_err(|_| CliError::AccessKey)?;
+        let key = self
+            .access_key
+            .as_deref()
+            .map(AccessKey::parse)
+            .transpose()
+            .map_err(|_| CliError::AccessKey)?
+            .map(Arc::new);
         let folder = self.folder()?;
         let data = folder.path();
         let now = SystemClock.now();
         let _lock = FolderLock::take(&data.join("lock"), now)
             .map_err(|fault| CliError::Held { path: data.to_owned(), fault })?;
         let known = self.resources(data)?;
-        let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)), "--port PORT (0 takes a free one)")?;
+        let listener =
+            listen(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)), "--port PORT (0 takes a free one)")?;
         let dns = names(&known);
         let ips = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         let tls = authority::ensure(data, &dns, &ips, now)?;
@@ -116,7 +124,9 @@ impl Dev {
     fn folder(&self) -> Result<Folder, CliError> {
         let Some(data) = &self.data else {
             let fresh = tempfile::Builder::new().prefix("chancery-").tempdir();
-            return fresh.map(Folder::Fresh).map_err(|fault| CliError::Folder { path: "(temporary)".into(), fault });
+            return fresh
+                .map(Folder::Fresh)
+                .map_err(|fault| CliError::Folder { path: "(temporary)".into(), fault });
         };
         let fault = |fault| CliError::Folder { path: data.clone(), fault };
         files::make_folder(data).map_err(fault)?;
@@ -160,7 +170,7 @@ fn names(known: &[Known]) -> Vec<String> {
 }
 
 /// One cell for each geography, and each resource in its cell.
-fn place(data: &Path, known: &[Known], key: Option<&AccessKey>) -> (Vec<CellConfig>, Vec<Placed>) {
+fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<CellConfig>, Vec<Placed>) {
     let mut cells: Vec<CellConfig> = Vec::new();
     let mut placed = Vec::new();
     for one in known {
@@ -207,8 +217,11 @@ async fn unresolved(known: &[Known]) -> Vec<String> {
     let mut names = Vec::new();
     for one in known {
         let host = format!("{}.localhost", one.name);
-        let looked = tokio::time::timeout(std::time::Duration::from_millis(300), tokio::net::lookup_host((host, 0))).await;
-        if !matches!(looked, Ok(Ok(mut found)) if found.next().is_some()) {
+        let looked =
+            tokio::time::timeout(std::time::Duration::from_millis(300), tokio::net::lookup_host((host, 0)))
+                .await;
+        let found = looked.is_ok_and(|found| found.is_ok_and(|mut all| all.next().is_some()));
+        if !found {
             names.push(one.name.to_string());
         }
     }

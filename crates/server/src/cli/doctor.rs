@@ -78,9 +78,12 @@ fn warning(name: impl Into<String>, found: impl Into<String>, next: impl Into<St
 impl Doctor {
     pub(super) async fn run(self) -> Result<ExitCode, CliError> {
         let now = SystemClock.now();
-        let mut findings = vec![clock(now), cores(), swap(&fs::read_to_string("/proc/swaps").unwrap_or_default())];
+        let mut findings =
+            vec![clock(now), cores(), swap(&fs::read_to_string("/proc/swaps").unwrap_or_default())];
         match self.config.as_deref().map(Config::load) {
-            None => findings.push(files(u64::try_from(base::Limits::default().connections).unwrap_or(u64::MAX))),
+            None => {
+                findings.push(files(u64::try_from(base::Limits::default().connections).unwrap_or(u64::MAX)));
+            }
             Some(Err(problems)) => findings.push(bad(
                 "configuration",
                 problems.to_string(),
@@ -93,9 +96,11 @@ impl Doctor {
                 for cell in &config.cells {
                     findings.extend(look_at(cell).await);
                 }
-                findings.extend(config.resources.iter().flat_map(|one| &one.access_keys).map(|key| match key.fetch() {
-                    Ok(_) => good(format!("access key {key}"), "can be read"),
-                    Err(fault) => bad(format!("access key {key}"), fault.to_string(), "put it there"),
+                findings.extend(config.resources.iter().flat_map(|one| &one.access_keys).map(|key| {
+                    match key.fetch() {
+                        Ok(_) => good(format!("access key {key}"), "can be read"),
+                        Err(fault) => bad(format!("access key {key}"), fault.to_string(), "put it there"),
+                    }
                 }));
             }
         }
@@ -181,7 +186,9 @@ fn listener(listener: &Listener, now: Timestamp) -> Vec<Finding> {
             findings.push(certificate(chain, key, now));
             findings.push(private(key, "private key"));
         }
-        Certificate::SelfSigned { data } => findings.push(folder(data, "folder of the certificate authority")),
+        Certificate::SelfSigned { data } => {
+            findings.push(folder(data, "folder of the certificate authority"));
+        }
     }
     findings
 }
@@ -190,10 +197,14 @@ fn port(address: SocketAddr) -> Finding {
     let name = format!("port {address}");
     match TcpListener::bind(address) {
         Ok(_) => good(name, "free"),
-        Err(fault) if fault.kind() == io::ErrorKind::AddrInUse => {
-            warning(name, "in use", "well if this server runs already; otherwise stop what uses it or choose another")
+        Err(fault) if fault.kind() == io::ErrorKind::AddrInUse => warning(
+            name,
+            "in use",
+            "well if this server runs already; otherwise stop what uses it or choose another",
+        ),
+        Err(fault) => {
+            bad(name, fault.kind().to_string(), "choose an address of this machine and a port it may use")
         }
-        Err(fault) => bad(name, fault.kind().to_string(), "choose an address of this machine and a port it may use"),
     }
 }
 
@@ -203,13 +214,19 @@ fn certificate(chain: &Path, key: &Path, now: Timestamp) -> Finding {
         return bad(name, "it or its key cannot be read", "put both there, readable for the server's user");
     };
     match CertificateStore::new(&chain, &key) {
-        Err(fault) => bad(name, fault.to_string(), "put a PEM chain and the key of its first certificate there"),
-        Ok(store) if store.expires_at() <= now => {
-            bad(name, format!("ended {}", store.expires_at()), "renew it; the server takes it without a restart")
+        Err(fault) => {
+            bad(name, fault.to_string(), "put a PEM chain and the key of its first certificate there")
         }
-        Ok(store) if store.expires_at() <= now.plus(SOON) => {
-            warning(name, format!("ends {}", store.expires_at()), "renew it; the server takes it without a restart")
-        }
+        Ok(store) if store.expires_at() <= now => bad(
+            name,
+            format!("ended {}", store.expires_at()),
+            "renew it; the server takes it without a restart",
+        ),
+        Ok(store) if store.expires_at() <= now.plus(SOON) => warning(
+            name,
+            format!("ends {}", store.expires_at()),
+            "renew it; the server takes it without a restart",
+        ),
         Ok(store) => good(name, format!("good until {}", store.expires_at())),
     }
 }
@@ -240,7 +257,11 @@ fn folder(path: &Path, what: &str) -> Finding {
     match tempfile::Builder::new().prefix(".chancery-doctor-").tempfile_in(there) {
         Ok(_) if there == path => good(name, "can be written"),
         Ok(_) => good(name, "will be made"),
-        Err(fault) => bad(name, format!("cannot be written: {}", fault.kind()), "give the server's user a place to write"),
+        Err(fault) => bad(
+            name,
+            format!("cannot be written: {}", fault.kind()),
+            "give the server's user a place to write",
+        ),
     }
 }
 
@@ -248,8 +269,12 @@ async fn look_at(cell: &CellConfig) -> Vec<Finding> {
     let geography = cell.geography.as_str();
     let mut findings = Vec::new();
     match &cell.engine {
-        EngineConfig::Sqlite { path } => findings.push(folder(&folder_of(path), &format!("cell {geography}: folder"))),
-        EngineConfig::Postgres { url, schema } => findings.push(database(geography, url, schema.as_deref()).await),
+        EngineConfig::Sqlite { path } => {
+            findings.push(folder(&folder_of(path), &format!("cell {geography}: folder")));
+        }
+        EngineConfig::Postgres { url, schema } => {
+            findings.push(database(geography, url, schema.as_deref()).await);
+        }
     }
     let KmsConfig::Local { path } = &cell.kms;
     let what = format!("cell {geography}: key file");
@@ -348,7 +373,10 @@ mod tests {
     fn the_report_says_what_to_do() {
         let findings = [good("a", "well"), warning("b", "so so", "mind it"), bad("c", "broken", "mend it")];
         let text = report(&findings, false, false);
-        assert!(text.starts_with("✓ a: well\n! b: so so\n    -> mind it\n✗ c: broken\n    -> mend it\n\n"), "{text}");
+        assert!(
+            text.starts_with("✓ a: well\n! b: so so\n    -> mind it\n✗ c: broken\n    -> mend it\n\n"),
+            "{text}"
+        );
         assert!(text.ends_with("1 to mend.\n"));
         let json: serde_json::Value = serde_json::from_str(&report(&findings, true, false)).unwrap();
         assert_eq!((&json["ok"], &json["checks"][2]["state"]), (&false.into(), &"bad".into()));

@@ -10,7 +10,9 @@ pub(super) fn prepare() {
         tracing::warn!("core dumps could not be turned off: a crash may leave keys on a disk");
     }
     let files = getrlimit(Resource::Nofile);
-    if files.current != files.maximum && setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files }).is_err() {
+    if files.current != files.maximum
+        && setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files }).is_err()
+    {
         tracing::warn!("the number of open files could not be raised");
     }
 }

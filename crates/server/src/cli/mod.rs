@@ -1,8 +1,8 @@
 //! The command line: one file for each verb. It puts the rooms together and says what happened; it decides nothing of the
 //! product.
 
-mod check;
 mod cells;
+mod check;
 mod dev;
 mod doctor;
 mod fault;
@@ -109,7 +109,8 @@ fn serve_with(server: impl Future<Output = Result<(), CliError>>) -> Result<Exit
 
 fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     guard::tls::install_provider();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
     runtime.block_on(work)
 }
 
@@ -134,9 +135,13 @@ mod tests {
 
     #[test]
     fn help_has_examples_for_every_verb_that_takes_options() {
-        for verb in [&["chancery", "--help"][..], &["chancery", "dev", "--help"], &["chancery", "serve", "--help"],
-            &["chancery", "doctor", "--help"], &["chancery", "config", "check", "--help"]]
-        {
+        for verb in [
+            &["chancery", "--help"][..],
+            &["chancery", "dev", "--help"],
+            &["chancery", "serve", "--help"],
+            &["chancery", "doctor", "--help"],
+            &["chancery", "config", "check", "--help"],
+        ] {
             let help = Cli::try_parse_from(verb).unwrap_err();
             assert!(!help.use_stderr(), "{verb:?}");
             assert!(help.to_string().contains("Examples:"), "{verb:?}");

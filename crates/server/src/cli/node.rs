@@ -34,7 +34,7 @@ pub(super) struct Placed {
     pub(super) name: ResourceName,
     /// The place of its cell in [`Plan::cells`].
     pub(super) cell: usize,
-    pub(super) first_key: Option<AccessKey>,
+    pub(super) first_key: Option<Arc<AccessKey>>,
     pub(super) public_hosts: Vec<String>,
 }
 
@@ -131,10 +131,7 @@ impl Node {
     }
 
     /// Serves until a signal, then drains and closes the cells. `ready` is called once requests are accepted.
-    pub(super) async fn run(
-        mut self,
-        ready: impl FnOnce() -> Result<(), CliError>,
-    ) -> Result<(), CliError> {
+    pub(super) async fn run(mut self, ready: impl FnOnce() -> Result<(), CliError>) -> Result<(), CliError> {
         let mut tasks = JoinSet::new();
         let (state, stop) = (Arc::clone(self.app.state()), self.stop.clone());
         tasks.spawn(async move {
@@ -204,7 +201,9 @@ fn report(found: &Reload) {
     match found {
         Reload::Unchanged => {}
         Reload::Replaced => tracing::info!("a new certificate is in use"),
-        Reload::Kept(fault) => tracing::error!(%fault, "a new certificate cannot be used; the old one is kept"),
+        Reload::Kept(fault) => {
+            tracing::error!(%fault, "a new certificate cannot be used; the old one is kept");
+        }
     }
 }
 
@@ -216,7 +215,7 @@ async fn ensure(cell: &Cell, placed: &Placed, rng: &dyn Rng) -> Result<Resource,
         Some(id) => id,
         None => known(cell, name).await.map_err(of)?.unwrap_or_else(|| ResourceId::mint(rng)),
     };
-    resources::ensure(cell, id, name, placed.first_key.as_ref()).await.map_err(of)
+    resources::ensure(cell, id, name, placed.first_key.as_deref()).await.map_err(of)
 }
 
 async fn known(cell: &Cell, name: &str) -> Result<Option<ResourceId>, resources::ResourceError> {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use base::{Clock, SystemClock};
 use clap::Args;
@@ -48,7 +49,9 @@ impl Serve {
         let ready = describe(&node, &host, address.port(), ca_file);
         tracing::info!(%address, resources = ready.resources.len(), "serving");
         node.run(|| match &self.ready_file {
-            Some(path) => ready.write(path).map_err(|fault| CliError::ReadyFile { path: path.clone(), fault }),
+            Some(path) => {
+                ready.write(path).map_err(|fault| CliError::ReadyFile { path: path.clone(), fault })
+            }
             None => Ok(()),
         })
         .await
@@ -62,7 +65,7 @@ fn place(config: &Config) -> Result<Vec<Placed>, CliError> {
         let first_key = match resource.access_keys.first() {
             Some(place) => {
                 let key = place.fetch()?;
-                Some(AccessKey::parse(key.expose()).map_err(|_| CliError::AccessKey)?)
+                Some(Arc::new(AccessKey::parse(key.expose()).map_err(|_| CliError::AccessKey)?))
             }
             None => None,
         };
@@ -127,7 +130,8 @@ fn names(config: &Config) -> (Vec<String>, Vec<IpAddr>) {
 }
 
 fn describe(node: &Node, host: &str, port: u16, ca_file: Option<PathBuf>) -> Ready {
-    let at = |name: &str| if port == 443 { format!("https://{name}") } else { format!("https://{name}:{port}") };
+    let at =
+        |name: &str| if port == 443 { format!("https://{name}") } else { format!("https://{name}:{port}") };
     let is_address = host.parse::<IpAddr>().is_ok();
     let resources = node.served().iter().map(|one| {
         let endpoint = if is_address { at(host) } else { at(&format!("{}.{host}", one.name)) };
@@ -159,7 +163,10 @@ mod tests {
     #[test]
     fn every_resource_has_its_own_name_and_the_first_also_the_bare_ones() {
         let placed = place(&config("['chat.example.org', '10.0.0.5', 'fd00::1']")).unwrap();
-        assert_eq!(placed[0].public_hosts, ["a.chat.example.org", "chat.example.org", "10.0.0.5", "[fd00::1]"]);
+        assert_eq!(
+            placed[0].public_hosts,
+            ["a.chat.example.org", "chat.example.org", "10.0.0.5", "[fd00::1]"]
+        );
         assert_eq!(placed[1].public_hosts, ["b.chat.example.org"]);
     }
 

@@ -47,15 +47,18 @@ pub(super) struct RawListener {
     #[schemars(required, with = "String")]
     address: Option<String>,
     /// PEM file with the certificate chain, the server's own certificate first.
+    #[serde(default)]
     #[schemars(with = "String")]
     certificate: Option<PathBuf>,
     /// PEM file with the private key of the certificate.
+    #[serde(default)]
     #[schemars(with = "String")]
     key: Option<PathBuf>,
     /// Instead of files: a certificate authority of the server's own, kept under `data`.
     #[serde(default)]
     self_signed: bool,
     /// The folder of the server's own certificate authority.
+    #[serde(default)]
     #[schemars(with = "String")]
     data: Option<PathBuf>,
     /// DNS names or addresses under which clients reach this server, without port.
@@ -96,11 +99,11 @@ impl RawListener {
             let key = format!("listener.public_hosts[{at}]");
             match Host::parse(text) {
                 Ok(host) if hosts.contains(&host) => {
-                    document.problem(&key, "named twice", "take one of them out")
+                    document.problem(&key, "named twice", "take one of them out");
                 }
                 Ok(host) => hosts.push(host),
                 Err(fault) => {
-                    document.problem(&key, fault.to_string(), "write a name such as \"chat.example.org\"")
+                    document.problem(&key, fault.to_string(), "write a name such as \"chat.example.org\"");
                 }
             }
         }

@@ -19,7 +19,7 @@ use base::Limits;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use cell::{CellConfig, EngineConfig, KmsConfig};
+pub use cell::{CellConfig, DatabaseUrl, EngineConfig, KmsConfig};
 use document::Document;
 pub use listener::{Certificate, Listener};
 pub use name::{Host, InvalidName, ResourceName};
@@ -116,10 +116,23 @@ impl Config {
     /// The JSON schema of the file, for editors.
     #[must_use]
     pub fn schema() -> String {
-        let schema = schemars::schema_for!(RawConfig);
+        let mut schema = schemars::schema_for!(RawConfig).to_value();
+        without_nulls(&mut schema);
         let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
         text.push('\n');
         text
+    }
+}
+
+/// Takes out defaults that say nothing: TOML has no null.
+fn without_nulls(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(without_nulls);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
     }
 }
 
@@ -195,13 +208,11 @@ fn distinct_cells(cells: &[(String, CellConfig)], document: &mut Document<'_>) {
                 format!("{at}.engine.path"),
                 "each cell has a file of its own",
             )),
-            EngineConfig::Postgres { url } => {
-                places.push((
-                    url.to_string(),
-                    format!("{at}.engine.url"),
-                    "each cell has a database of its own",
-                ));
-            }
+            EngineConfig::Postgres { url, schema } => places.push((
+                format!("database {url:?} {schema:?}"),
+                format!("{at}.engine.url"),
+                "each cell has a database or a schema of its own",
+            )),
         }
         for (place, key, rule) in places {
             if let Some(other) = seen.insert(place, key.clone()) {

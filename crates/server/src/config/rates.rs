@@ -21,6 +21,7 @@ pub enum RateProfile {
 #[schemars(rename = "rates")]
 pub(super) struct RawRates {
     /// "off" (the default), or "acs" for the limits of ACS.
+    #[serde(default)]
     #[schemars(with = "String", regex(pattern = r"^(off|acs)$"))]
     profile: Option<String>,
 }

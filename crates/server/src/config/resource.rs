@@ -67,7 +67,7 @@ fn keys(texts: &[String], at: &str, document: &mut Document<'_>) -> Vec<SecretRe
         match SecretRef::parse(text) {
             Some(key) => keys.push(key),
             None => {
-                document.problem(&format!("{at}[{index}]"), "this is no reference to a secret", secret::FORM)
+                document.problem(&format!("{at}[{index}]"), "this is no reference to a secret", secret::FORM);
             }
         }
     }

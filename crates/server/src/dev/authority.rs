@@ -58,7 +58,12 @@ pub enum AuthorityError {
 ///
 /// # Errors
 /// [`AuthorityError`].
-pub fn ensure(data: &Path, dns: &[String], ips: &[IpAddr], now: Timestamp) -> Result<TlsFiles, AuthorityError> {
+pub fn ensure(
+    data: &Path,
+    dns: &[String],
+    ips: &[IpAddr],
+    now: Timestamp,
+) -> Result<TlsFiles, AuthorityError> {
     let (ca_folder, tls_folder) = (data.join("ca"), data.join("tls"));
     for folder in [&ca_folder, &tls_folder] {
         files::make_folder(folder).map_err(io_of(folder))?;
@@ -164,6 +169,9 @@ mod tests {
         assert_ne!(fs::read(&files.chain).unwrap(), second);
         fs::write(folder.path().join("ca/ca.key"), "damaged").unwrap();
         let damaged = ensure(folder.path(), &dns, &ips, NOW).unwrap_err();
-        assert!(matches!(damaged, AuthorityError::Damaged { .. }), "an authority is never replaced by itself");
+        assert!(
+            matches!(damaged, AuthorityError::Damaged { .. }),
+            "an authority is never replaced by itself"
+        );
     }
 }

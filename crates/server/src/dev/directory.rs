@@ -182,7 +182,10 @@ mod tests {
     fn an_empty_folder_gets_the_default_one() {
         let folder = tempfile::tempdir().unwrap();
         let made = settle_in(folder.path(), &[], 1).unwrap();
-        assert_eq!((made.len(), made[0].name.as_str(), made[0].geography.as_str()), (1, "dev", "unitedstates"));
+        assert_eq!(
+            (made.len(), made[0].name.as_str(), made[0].geography.as_str()),
+            (1, "dev", "unitedstates")
+        );
     }
 
     #[test]
@@ -191,7 +194,8 @@ mod tests {
         settle_in(folder.path(), &[wanted("a", Some("europe"))], 1).unwrap();
         let moved = settle_in(folder.path(), &[wanted("a", Some("india"))], 2).unwrap_err();
         assert!(moved.to_string().contains("lives in europe, not in india"), "{moved}");
-        let twice = settle_in(folder.path(), &[wanted("n", None), wanted("n", Some("india"))], 3).unwrap_err();
+        let twice =
+            settle_in(folder.path(), &[wanted("n", None), wanted("n", Some("india"))], 3).unwrap_err();
         assert!(matches!(twice, DirectoryError::Twice(_)));
         assert_eq!(settle_in(folder.path(), &[], 4).unwrap().len(), 1, "a refused wish changes nothing");
     }

@@ -82,11 +82,17 @@ mod tests {
         let first = FolderLock::take(&path, since).unwrap();
         let second = FolderLock::take(&path, since).unwrap_err();
         let said = second.to_string();
-        assert_eq!(said, format!("process {} holds it since 2026-11-23T08:00:00.0000000Z", std::process::id()));
+        assert_eq!(
+            said,
+            format!("process {} holds it since 2026-11-23T08:00:00.0000000Z", std::process::id())
+        );
         drop(first);
         let later = FolderLock::take(&path, since.plus(std::time::Duration::from_secs(9))).unwrap();
         std::fs::write(&path, "garbage").unwrap();
-        assert!(matches!(FolderLock::take(&path, since), Err(LockError::Held(None))), "the lock counts, not the word");
+        assert!(
+            matches!(FolderLock::take(&path, since), Err(LockError::Held(None))),
+            "the lock counts, not the word"
+        );
         drop(later);
         assert!(FolderLock::take(&path, since).is_ok());
     }

@@ -74,9 +74,14 @@ mod tests {
     fn has_the_documented_form() {
         let endpoint = "https://dev.localhost:8443".to_owned();
         let connection_string = connection_string(&endpoint, "a2V5");
-        let resource =
-            ReadyResource { name: "dev".into(), geography: "europe".into(), endpoint: endpoint.clone(), connection_string };
-        let ready = Ready { endpoint, ca_file: Some("/d/ca/ca.pem".into()), pid: 7, resources: vec![resource] };
+        let resource = ReadyResource {
+            name: "dev".into(),
+            geography: "europe".into(),
+            endpoint: endpoint.clone(),
+            connection_string,
+        };
+        let ready =
+            Ready { endpoint, ca_file: Some("/d/ca/ca.pem".into()), pid: 7, resources: vec![resource] };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ready.json");
         ready.write(&path).unwrap();

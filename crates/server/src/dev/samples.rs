@@ -27,7 +27,8 @@ impl Samples<'_> {
     pub fn text(&self) -> String {
         let Ready { endpoint, resources, .. } = self.ready;
         let (ca, data) = (self.ca.display(), self.data.display());
-        let kept = if self.fresh { "removed when the server stops; keep one with --data DIR" } else { "kept" };
+        let kept =
+            if self.fresh { "removed when the server stops; keep one with --data DIR" } else { "kept" };
         let each: String = resources
             .iter()
             .map(|one| format!("  {} in {}\n    {}\n", one.name, one.geography, one.connection_string))
@@ -55,7 +56,10 @@ impl Samples<'_> {
             return String::new();
         }
         let names: Vec<_> = self.unresolved.iter().map(|name| format!("{name}.localhost")).collect();
-        format!("  This machine does not resolve these names. Add to /etc/hosts: 127.0.0.1 {}\n", names.join(" "))
+        format!(
+            "  This machine does not resolve these names. Add to /etc/hosts: 127.0.0.1 {}\n",
+            names.join(" ")
+        )
     }
 
     fn python(&self) -> String {

@@ -94,7 +94,9 @@ impl CertificateFiles {
 
     fn take(&self) -> Result<(), CertificateFault> {
         let (chain, key) = (read(&self.chain)?, read(&self.key)?);
-        self.store.replace(&chain, &key).map_err(|fault| CertificateFault::Pair { chain: self.chain.clone(), fault })
+        self.store
+            .replace(&chain, &key)
+            .map_err(|fault| CertificateFault::Pair { chain: self.chain.clone(), fault })
     }
 }
 
