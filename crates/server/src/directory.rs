@@ -9,7 +9,7 @@ use guard::signature::AccessKey;
 use store::Cell;
 
 use crate::http::host;
-use crate::service::resources::{CellTokens, Resource};
+use crate::service::resources::CellTokens;
 
 /// One resource that this node serves.
 pub struct ResourceEntry {
@@ -22,11 +22,17 @@ pub struct ResourceEntry {
 }
 
 impl ResourceEntry {
-    /// An opened resource of `cell`. `public_hosts` are the names it has in front of a proxy, with a port where clients
-    /// write one.
+    /// A resource of `cell`. `public_hosts` are the names it has in front of a proxy, with a port where clients write
+    /// one.
     #[must_use]
-    pub fn new(opened: Resource, cell: Cell, tokens: Arc<CellTokens>, public_hosts: Vec<String>) -> Self {
-        let Resource { id, name, access_keys, .. } = opened;
+    pub fn new(
+        id: ResourceId,
+        name: String,
+        cell: Cell,
+        access_keys: Vec<AccessKey>,
+        tokens: Arc<CellTokens>,
+        public_hosts: Vec<String>,
+    ) -> Self {
         Self { id, name, cell, access_keys, tokens, public_hosts }
     }
 
@@ -130,15 +136,10 @@ mod tests {
 
     async fn renamed(test: &TestApp, name: &str, public_hosts: &[&str]) -> Arc<ResourceEntry> {
         let like = test.resource();
-        let opened = Resource {
-            id: like.id(),
-            name: name.to_owned(),
-            created_on: crate::testing::START,
-            access_keys: Vec::new(),
-        };
         let hosts = public_hosts.iter().map(|host| (*host).to_owned()).collect();
-        let tokens = Arc::new(CellTokens::open(like.cell()).await.unwrap());
-        Arc::new(ResourceEntry::new(opened, like.cell().clone(), tokens, hosts))
+        let (cell, tokens) = (like.cell().clone(), CellTokens::open(like.cell()).await.unwrap());
+        let entry = ResourceEntry::new(like.id(), name.to_owned(), cell, Vec::new(), Arc::new(tokens), hosts);
+        Arc::new(entry)
     }
 
     #[tokio::test]

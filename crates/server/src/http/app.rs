@@ -8,6 +8,7 @@ use ::http::{HeaderValue, Method, StatusCode, header};
 use base::limits::MAX_URI;
 use base::{Clock, Limits, Rng};
 use bytes::Bytes;
+use policy::Permission;
 use wire::operation::{Area, Body, OPERATIONS, Operation, Params};
 use wire::{ApiError, ApiVersion, Query, Route};
 
@@ -53,6 +54,7 @@ pub struct Setup {
 struct Row {
     operation: &'static Operation,
     handler: Option<Handler>,
+    permission: Option<Permission>,
     versions: Option<HeaderValue>,
 }
 
@@ -79,7 +81,7 @@ impl App {
         let rows = OPERATIONS.iter().zip(api::table()).map(|(operation, handler)| {
             let versions = (!operation.versions.is_empty()).then(|| operation.versions.join(", "));
             let versions = versions.and_then(|text| HeaderValue::from_str(&text).ok());
-            Row { operation, handler, versions }
+            Row { operation, handler, permission: Permission::named(operation.permission), versions }
         });
         let failures = Failures::new(setup.limits.auth_failures_per_minute);
         let state = State {
@@ -186,7 +188,7 @@ impl App {
         if body.len() > limit {
             return Err(ApiError::payload_too_large(limit));
         }
-        let caller = access::enter(operation, &resource, &head, &body, limits, now)?;
+        let caller = access::enter(row.permission, &resource, &head, &body, limits, now)?;
         let user = match &caller {
             Caller::User(user) => Some(user.claims.user),
             Caller::Nobody | Caller::AccessKey { .. } => None,

@@ -15,8 +15,8 @@ use crate::net::Response;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
-/// A year, for this name and those below it.
-const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+/// A year, for this name alone: what an operator runs below it is not ours to bind.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 const CORRELATION_VECTOR: HeaderName = HeaderName::from_static("ms-cv");

@@ -139,7 +139,8 @@ impl TestApp {
                 let made =
                     resources::ensure(&cell, *id, name, None).await.expect("the cell takes a resource");
                 hidden.extend(made.access_keys.iter().map(|key| key.to_base64().expose().clone()));
-                let entry = ResourceEntry::new(made, cell.clone(), Arc::clone(&tokens), Vec::new());
+                let (cell, tokens) = (cell.clone(), Arc::clone(&tokens));
+                let entry = ResourceEntry::new(*id, made.name, cell, made.access_keys, tokens, Vec::new());
                 resources.push(Arc::new(entry));
             }
             cells.push(cell);

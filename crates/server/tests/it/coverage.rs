@@ -11,8 +11,8 @@ use wire::operation::{Access, Audit, Body, OPERATIONS, Operation};
 
 use crate::world::{ALL, World, built, fill, guarded};
 
-/// How many lines `exceptions.txt` may have.
-const MOST_EXCEPTIONS: usize = 0;
+/// How many lines `exceptions.txt` has. Lower it with each that goes; raising it needs a reason that convinces a reviewer.
+const EXCEPTIONS: usize = 0;
 
 /// Collects what is wrong in one check, so that one run shows all of it.
 struct Check {
@@ -36,7 +36,7 @@ impl Check {
             .lines()
             .filter(|line| !line.is_empty() && !line.starts_with('#'))
             .collect();
-        assert!(lines.len() <= MOST_EXCEPTIONS, "exceptions may only become fewer");
+        assert_eq!(lines.len(), EXCEPTIONS, "exceptions may only become fewer");
         let excused = lines.iter().filter_map(|line| line.split_once(' '));
         let excused: BTreeSet<_> = excused.filter(|(check, _)| *check == self.name).map(|(_, o)| o).collect();
         assert_eq!(self.wrong, excused, "{}: what is wrong, and what is excused", self.name);

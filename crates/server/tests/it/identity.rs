@@ -5,7 +5,8 @@ use std::time::Duration;
 use base::{Clock, Timestamp, UserId};
 use serde_json::{Value, json};
 use server::service::audit::{Actor, Target};
-use server::testing::{Answer, TestApp, TestUser, raw_id};
+use server::testing::{Answer, Options, TestApp, TestUser, raw_id};
+use store::engine::memory::FaultPlan;
 
 use crate::world::{ALL, World, encoded};
 
@@ -230,4 +231,48 @@ async fn revoking_and_deleting_bite_on_every_node_at_once() {
     other.call("DELETE", &at(&world.member.raw_id, "")).signed().send().await.expect(204);
     assert_eq!(say(&world.test, &world.member).await, 401);
     assert_eq!(threads(&world.test, &world.member.token).await, 401);
+}
+
+#[tokio::test]
+async fn many_at_once_each_happen_and_each_leave_an_entry() {
+    let test = TestApp::new().await;
+    let user = test.user(&["chat"]).await;
+    let revoke = at(&user.raw_id, "/:revokeAccessTokens");
+    let one = || test.call("POST", &revoke).signed().send();
+    let statuses = tokio::join!(one(), one(), one(), one(), one());
+    let statuses = [statuses.0, statuses.1, statuses.2, statuses.3, statuses.4].map(|answer| answer.status);
+    assert_eq!(statuses, [204; 5]);
+    assert_eq!(test.audit().await.len(), 5);
+}
+
+#[tokio::test]
+async fn who_loses_every_race_is_told_to_come_back() {
+    let limits = base::Limits { commit_attempts: 1, ..base::Limits::default() };
+    let test = TestApp::with(Options { limits, ..Options::default() }).await;
+    let user = test.user(&["chat"]).await;
+    let revoke = at(&user.raw_id, "/:revokeAccessTokens");
+    let one = || test.call("POST", &revoke).signed().send();
+    let (first, second) = tokio::join!(one(), one());
+    let mut statuses = [first.status, second.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [204, 503]);
+    let told: Vec<_> = [&first, &second].map(|answer| answer.header("retry-after")).into_iter().collect();
+    assert_eq!(told.iter().filter(|text| !text.is_empty()).count(), 1);
+    assert_eq!(test.audit().await.len(), 1, "what did not happen left no entry");
+}
+
+/// The store did it and could not say so: the client asks again, and is not told that it failed.
+#[tokio::test]
+async fn a_deletion_whose_answer_was_lost_can_be_asked_again() {
+    let test = TestApp::new().await;
+    let user = test.user(&["chat"]).await;
+    let delete = || test.call("DELETE", &format!("/identities/{}", encoded(&user.raw_id))).signed().send();
+    let plan = FaultPlan { after: 1000, ..FaultPlan::none(test.rng.clone()) };
+    test.engine.set_faults(Some(plan));
+    let lost = delete().await.expect(503);
+    assert!(!lost.header("retry-after").is_empty());
+    test.engine.set_faults(None);
+    assert_eq!(threads(&test, &user.token).await, 401);
+    delete().await.expect(204);
+    assert_eq!(test.audit().await.len(), 1);
 }
