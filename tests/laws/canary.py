@@ -55,7 +55,7 @@ def self_check():
             for padding in (0, 1, scan.CHUNK - 5) if name in ("plain", "utf-16le", "base64 at 1") else (0, 1):
                 path.write_bytes(b"\0" * padding + form + b"\0")
                 hits = {hit for _, hit in scan.search(folder, forms)}
-                assert name in hits or forms[name] in {forms[hit] for hit in hits}, f"{name} was not found"
+                assert name in hits or form in {forms[hit] for hit in hits}, f"{name} was not found"
         for text in (f"ab{mark}cd", f"b{mark}", f"{mark}yz"):
             path.write_bytes(b"{" + base64.b64encode(text.encode()) + b"}")
             assert scan.search(folder, forms), f"base64 of {text} was not found"
@@ -173,8 +173,7 @@ def run(server_class, arguments):
             watched.append(("an access key, raw", base64.b64decode(key), ()))
             watched += [("a user token", token.rsplit(".", 1)[1].encode(), ()) for token in each.tokens]
         law_1_no_content_at_rest(server, canary, watched, "running")
-        if not server.forbids_core_dumps():
-            print("  note: the server leaves core dumps to `ulimit -c` (docs/security.md)")
+        check(server.forbids_core_dumps(), "a crash would leave a core dump, keys and content in it")
         server.checkpoint()
         law_1_no_content_at_rest(server, canary, watched, "after a checkpoint")
         server.stop()
