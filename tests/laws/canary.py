@@ -8,6 +8,7 @@ usage: canary.py --server BINARY [--postgres]     (with --postgres inside script
 import argparse
 import base64
 import contextlib
+import io
 import os
 import pathlib
 import re
@@ -54,7 +55,7 @@ def self_check():
             for padding in (0, 1, scan.CHUNK - 5) if name in ("plain", "utf-16le", "base64 at 1") else (0, 1):
                 path.write_bytes(b"\0" * padding + form + b"\0")
                 hits = {hit for _, hit in scan.search(folder, forms)}
-                assert name in hits or forms[name] in {forms[hit] for hit in hits}, f"{name} was not found"
+                assert name in hits or form in {forms[hit] for hit in hits}, f"{name} was not found"
         for text in (f"ab{mark}cd", f"b{mark}", f"{mark}yz"):
             path.write_bytes(b"{" + base64.b64encode(text.encode()) + b"}")
             assert scan.search(folder, forms), f"base64 of {text} was not found"
@@ -90,8 +91,10 @@ def law_1_no_content_at_rest(server, canary, secrets_of, when):
     for key, value in rows:
         check(not scan.search_bytes(key + b"\0" + value, forms), f"{when}: content in a row")
         check(len(value) >= ENVELOPE and value[:2] == b"\1\1", f"{when}: a value that is no envelope of format 1")
-    print(f"  law 1, {when}: {len(canary.planted)} canaries, {scanned:,} bytes and {len(rows)} rows searched "
-          f"in {len(forms)} forms")
+    print(
+        f"  law 1, {when}: {len(canary.planted)} canaries, {scanned:,} bytes and {len(rows)} rows searched "
+        f"in {len(forms)} forms"
+    )
 
 
 def law_2_bytes_stay_in_their_geography(server, traffic):
@@ -123,6 +126,35 @@ def law_2_bytes_stay_in_their_geography(server, traffic):
         print(f"  law 2: {len(rows)} rows and {len(ids)} identifiers of {here} compared with {there}")
 
 
+def a_breach_would_be_found(server, canary, traffic):
+    """Breaks both laws on purpose, in files of its own among the searched ones, and wants to hear of it."""
+
+    def law_1():
+        law_1_no_content_at_rest(server, canary, [], "leaking")
+
+    def law_2():
+        law_2_bytes_stay_in_their_geography(server, traffic)
+
+    user = sixteen_bytes(traffic[HOME].users[0])[1]
+    leaks = [
+        (server.cell(HOME)[0], f"x{canary.mark}x".encode("utf-16le"), law_1),
+        (server.cell(ABROAD)[0], user, law_2),
+        (str(server.data), user.hex().encode(), law_2),
+    ]
+    real = list(failures)
+    for folder, leak, law in leaks:
+        failures.clear()
+        path = pathlib.Path(folder, "leak")
+        path.write_bytes(leak)
+        with contextlib.redirect_stdout(io.StringIO()):
+            law()
+        found = any(str(path) in each for each in failures)
+        path.unlink()
+        failures[:] = real
+        check(found, f"a leak in {folder} was not found")
+    print(f"  {len(leaks)} leaks made on purpose were found")
+
+
 def run(server_class, arguments):
     """The whole scenario on one kind of server."""
     canary = Canaries(new_mark())
@@ -141,13 +173,13 @@ def run(server_class, arguments):
             watched.append(("an access key, raw", base64.b64decode(key), ()))
             watched += [("a user token", token.rsplit(".", 1)[1].encode(), ()) for token in each.tokens]
         law_1_no_content_at_rest(server, canary, watched, "running")
-        if not server.forbids_core_dumps():
-            print("  note: the server leaves core dumps to `ulimit -c` (docs/security.md)")
+        check(server.forbids_core_dumps(), "a crash would leave a core dump, keys and content in it")
         server.checkpoint()
         law_1_no_content_at_rest(server, canary, watched, "after a checkpoint")
         server.stop()
         law_1_no_content_at_rest(server, canary, watched, "stopped")
         law_2_bytes_stay_in_their_geography(server, traffic)
+        a_breach_would_be_found(server, canary, traffic)
 
 
 def main():

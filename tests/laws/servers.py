@@ -48,11 +48,15 @@ class Server:
 
     def launch(self, *line, **environment):
         """The binary, with its output and its temporary files where they can be searched."""
-        env = {**os.environ, "TMPDIR": str(self.temporary), "RUST_LOG": "debug", "RUST_BACKTRACE": "1", **environment}
+        env = {**os.environ, "TMPDIR": str(self.temporary), "RUST_LOG": "trace", "RUST_BACKTRACE": "1", **environment}
         with (self.outputs / "stdout").open("ab") as out, (self.outputs / "stderr").open("ab") as err:
             self.process = subprocess.Popen(
                 [self.arguments.server, *line],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env, cwd=self.temporary,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                env=env,
+                cwd=self.temporary,
                 preexec_fn=allow_core_dumps,
             )
 
@@ -91,7 +95,9 @@ class Server:
         cells = str(self.data / "cells") + os.sep
         found = []
         for place in (self.data, self.temporary, self.outputs):
-            found += [p for p in glob.glob(f"{place}/**", recursive=True) if os.path.isfile(p) and not p.startswith(cells)]
+            found += [
+                p for p in glob.glob(f"{place}/**", recursive=True) if os.path.isfile(p) and not p.startswith(cells)
+            ]
         return found
 
 
@@ -102,7 +108,9 @@ class Sqlite(Server):
         """Starts `chancery dev` and reads its ready file."""
         ready = self.folder / "ready.json"
         flags = [flag for name, geography in self.resources for flag in ("--resource", f"{name}:{geography}")]
-        self.launch("dev", "--data", str(self.data), "--port", "0", "--ready-file", str(ready), *flags)
+        self.launch(
+            "dev", "--log", "debug", "--data", str(self.data), "--port", "0", "--ready-file", str(ready), *flags
+        )
         self.wait(ready.exists)
         said = json.loads(ready.read_text())
         self.ca_file = said["caFile"]
@@ -152,7 +160,9 @@ class Postgres(Server):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        text = [f'[listener]\naddress = "127.0.0.1:{port}"\nself_signed = true\ndata = "{self.data}"\npublic_hosts = ["localhost"]']
+        text = [
+            f'[listener]\naddress = "127.0.0.1:{port}"\nself_signed = true\ndata = "{self.data}"\npublic_hosts = ["localhost"]'
+        ]
         urls = {}
         for name, geography in self.resources:
             self.psql(f"create database {self.database(geography)}")
@@ -173,7 +183,7 @@ class Postgres(Server):
             self.connection_strings[geography] = f"endpoint=https://{name}.localhost:{port}/;accesskey={key}"
         config = self.folder / "chancery.toml"
         config.write_text("\n\n".join(text) + "\n")
-        self.launch("serve", "--config", str(config), **urls)
+        self.launch("serve", "--log", "debug", "--config", str(config), **urls)
         self.ca_file = str(self.data / "ca" / "ca.pem")
         self.wait(lambda: self.is_ready(port))
 
@@ -183,8 +193,12 @@ class Postgres(Server):
             return False
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
-            with context.wrap_socket(socket.create_connection(("127.0.0.1", port), 5), server_hostname="localhost") as tls:
-                tls.sendall(f"GET /health/ready HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n".encode())
+            with context.wrap_socket(
+                socket.create_connection(("127.0.0.1", port), 5), server_hostname="localhost"
+            ) as tls:
+                tls.sendall(
+                    f"GET /health/ready HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n".encode()
+                )
                 return tls.recv(64).startswith(b"HTTP/1.1 200")
         except OSError:
             return False
@@ -200,7 +214,10 @@ class Postgres(Server):
         line = [self.psql_program, "-h", connect["host"], "-p", connect["port"], "-U", connect["user"], "-d", database]
         run = subprocess.run(
             [*line, "-qAt", "-v", "ON_ERROR_STOP=1", "-c", command],
-            env={**os.environ, "PGPASSWORD": connect["password"]}, check=True, capture_output=True, text=True,
+            env={**os.environ, "PGPASSWORD": connect["password"]},
+            check=True,
+            capture_output=True,
+            text=True,
         )
         return run.stdout.strip()
 

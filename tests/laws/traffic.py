@@ -51,7 +51,9 @@ class Traffic:
         version = f"api-version={IDENTITY}"
         gone = self.user()
         name = escaped(gone.id)
-        _, _, issued = signed("POST", f"/identities/{name}/:issueAccessToken?{version}", {"scopes": ["chat"]}, expect=200)
+        _, _, issued = signed(
+            "POST", f"/identities/{name}/:issueAccessToken?{version}", {"scopes": ["chat"]}, expect=200
+        )
         self.tokens.append(issued["token"])
         signed("POST", f"/identities/{name}/:revokeAccessTokens?{version}", expect=204)
         signed("DELETE", f"/identities/{name}?{version}", expect=204)
@@ -187,15 +189,35 @@ class Traffic:
         ada.call("GET", f"{path}/messages?startTime={canary('start time')}", expect=400)
         ada.call("GET", f"{path}/messages?syncState={canary('paging token')}", expect=(200, 400))
         request = self.resource.request
-        request("GET", f"/chat/threads?api-version={CHAT}", headers={"Authorization": f"Bearer {canary('token')}"}, expect=401)
+        request(
+            "GET",
+            f"/chat/threads?api-version={CHAT}",
+            headers={"Authorization": f"Bearer {canary('token')}"},
+            expect=401,
+        )
         request("GET", f"/{canary('path')}?{canary('query')}", expect=(400, 401, 404))
         request(canary("METHOD").replace(".", "-"), "/chat/threads", expect=(400, 401, 404, 405, 501))
-        request("GET", "/", headers={"Host": canary("host"), "User-Agent": canary("agent")}, expect=(400, 401, 403, 404, 421))
+        request(
+            "GET",
+            "/",
+            headers={"Host": canary("host"), "User-Agent": canary("agent")},
+            expect=(400, 401, 403, 404, 421),
+        )
         signature = f"HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature={canary('signature')}"
-        headers = {"Authorization": signature, "x-ms-date": canary("date"), "x-ms-content-sha256": canary("hash")}
+        headers = {
+            "Authorization": signature,
+            "x-ms-date": canary("date"),
+            "x-ms-content-sha256": canary("hash"),
+            "Content-Type": "application/json",
+        }
         request("POST", f"/identities?api-version={IDENTITY}", b"{}", headers, expect=401)
-        headers = {"x-ms-client-request-id": canary("client request id"), "User-Agent": canary("agent"),
-                   "X-Forwarded-For": canary("forwarded"), "Cookie": canary("cookie"), "traceparent": canary("trace")}
+        headers = {
+            "x-ms-client-request-id": canary("client request id"),
+            "User-Agent": canary("agent"),
+            "X-Forwarded-For": canary("forwarded"),
+            "Cookie": canary("cookie"),
+            "traceparent": canary("trace"),
+        }
         ada.call("GET", path, headers=headers, expect=200)
 
     def malformed(self, ada: User, thread: str):

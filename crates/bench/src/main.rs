@@ -4,6 +4,7 @@
 mod args;
 mod ceiling;
 mod chat;
+mod crash;
 mod error;
 mod host;
 mod idle;
@@ -63,7 +64,7 @@ async fn dispatch(command: &Command) -> Result<bool> {
         Command::Chat(args) => chat::run(args).await,
         Command::Read(args) => read::run(args).await,
         Command::Idle(args) => idle::run(args).await,
-        Command::Crash(_) => Ok(true),
+        Command::Crash(args) => crash::run(args).await,
         Command::CeilingHttp(args) => ceiling::http::main(&args.ready_file).await.map(|()| true),
         Command::CeilingLog(args) => {
             report::print_json(&ceiling::log::measure(args).await?)?;

@@ -169,7 +169,7 @@ pub(crate) struct Report {
 
 impl Report {
     /// Of all that was measured.
-    pub(crate) fn new(engine: &'static str, seed: u64, args: &ChatArgs, all: Vec<Figures>) -> Self {
+    pub(crate) fn new(engine: &'static str, seed: u64, args: &ChatArgs, all: &[Figures]) -> Self {
         let columns: Vec<Column> = all.iter().map(Column::of).collect();
         let checks = columns.iter().flat_map(checks).collect();
         let (threads, rounds, messages) = (args.threads, args.rounds, args.messages);
@@ -274,7 +274,7 @@ mod tests {
         figures
     }
 
-    fn report(engine: &'static str, all: Vec<Figures>) -> Report {
+    fn report(engine: &'static str, all: &[Figures]) -> Report {
         let Command::Chat(args) = Args::parse_from(["bench", "chat"]).command else { panic!("chat") };
         Report::new(engine, 1, &args, all)
     }
@@ -304,23 +304,23 @@ mod tests {
     #[test]
     fn a_lost_message_fails_whatever_the_rates() {
         let mut lossy = figures(64);
-        assert!(report("sqlite", vec![lossy.clone()]).passed());
+        assert!(report("sqlite", &[lossy.clone()]).passed());
         lossy.count.lost = 1;
-        assert!(!report("sqlite", vec![lossy.clone()]).passed());
-        assert!(!report("postgres", vec![lossy]).passed());
+        assert!(!report("sqlite", &[lossy.clone()]).passed());
+        assert!(!report("postgres", &[lossy]).passed());
     }
 
     #[test]
     fn figures_are_required_of_sqlite() {
         let mut fat = figures(64);
         fat.bytes_per_message = 601.0;
-        assert!(!report("sqlite", vec![fat.clone()]).passed());
-        assert!(report("postgres", vec![fat]).passed());
+        assert!(!report("sqlite", &[fat.clone()]).passed());
+        assert!(report("postgres", &[fat]).passed());
     }
 
     #[test]
     fn the_text_names_every_figure() {
-        let text = report("postgres", vec![figures(64), figures(256)]).text();
+        let text = report("postgres", &[figures(64), figures(256)]).text();
         for part in ["64", "256", "5,000", "50.0 %", "30,064", "of which the database", "pass"] {
             assert!(text.contains(part), "{part} in\n{text}");
         }

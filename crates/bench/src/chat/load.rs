@@ -60,7 +60,7 @@ impl Prepared {
 
 /// The content that the message of `number` has.
 pub(crate) fn content(number: u64, filler: &str) -> String {
-    format!("{number:0width$x}{filler}", width = STAMP)
+    format!("{number:0STAMP$x}{filler}")
 }
 
 /// One connection and what it sends, in turn.

@@ -35,7 +35,7 @@ pub(crate) async fn run(args: &ChatArgs) -> Result<bool> {
         report::note(&format!("{senders} senders: {} messages in {} rounds", args.messages, args.rounds));
         all.push(Measurement::new(args, &host, &bare, senders).take().await?);
     }
-    let report = Report::new(host.engine.name(), host.seed, args, all);
+    let report = Report::new(host.engine.name(), host.seed, args, &all);
     if args.common.json {
         report::print_json(&report)?;
     } else {

@@ -38,11 +38,6 @@ impl Latencies {
         self.micros.append(&mut other.micros);
     }
 
-    /// How many were noted.
-    pub(crate) fn len(&self) -> usize {
-        self.micros.len()
-    }
-
     /// The figures of all of them; zeros when there is none.
     pub(crate) fn summary(mut self) -> Summary {
         self.micros.sort_unstable();
@@ -70,7 +65,7 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     let upper = *values.get(middle)?;
-    Some(if values.len() % 2 == 0 { f64::midpoint(values[middle - 1], upper) } else { upper })
+    Some(if values.len().is_multiple_of(2) { f64::midpoint(values[middle - 1], upper) } else { upper })
 }
 
 /// `part` of `whole` as a number; 0 when there is no whole.
@@ -113,10 +108,11 @@ mod tests {
     #[test]
     fn summaries_merge_and_convert_to_milliseconds() {
         let (mut a, mut b) = (Latencies::with_capacity(3), Latencies::default());
-        [3000, 1000, 2000].map(|v| a.push(v));
+        for micros in [3000, 1000, 2000] {
+            a.push(micros);
+        }
         b.push(90_500);
         a.merge(b);
-        assert_eq!(a.len(), 4);
         assert_eq!(a.summary(), Summary { count: 4, p50_ms: 2.0, p99_ms: 90.5, max_ms: 90.5 });
         assert_eq!(Latencies::default().summary(), Summary::default());
     }

@@ -220,11 +220,6 @@ impl Session {
         let answer = self.ask(Method::Get, target, by, None).await?;
         read(doing, answer.expect(doing, 200)?)
     }
-
-    /// The connection, for requests built beforehand.
-    pub(crate) const fn connection(&mut self) -> &mut Connection {
-        &mut self.connection
-    }
 }
 
 #[derive(Deserialize)]
