@@ -1,3 +1,5 @@
+//! A whole configuration, and each way in which it can be wrong.
+
 use super::*;
 
 const GOOD: &str = r#"
@@ -69,84 +71,83 @@ fn a_good_file_becomes_types() {
     assert_eq!(config.listener.certificate, Certificate::SelfSigned { data: "/data".into() });
 }
 
+/// What is changed in GOOD, into what, and how what is then said begins.
+const FAULTS: [(&str, &str, &str); 22] = [
+    ("address =", "adress =", "listener.adress at 3: there is no such key here -> did you mean `address`?"),
+    (
+        "\"0.0.0.0:8443\"",
+        "\"localhost:8443\"",
+        "listener.address at 3: this is no address with a port; names are not resolved -> write",
+    ),
+    (
+        "\"0.0.0.0:8443\"",
+        "8443",
+        "listener.address at 3: this number is no value for this key -> write a text",
+    ),
+    ("key = \"/etc/chancery/server.key\"", "", "listener.key at 2: missing -> name the file"),
+    (
+        "key = \"/etc/chancery/server.key\"",
+        "key = \"k\"\nself_signed = true",
+        "listener at 2: certificate files and",
+    ),
+    ("[\"Chat.example.org\"]", "[\"https://x\"]", "listener.public_hosts[0] at 6: a host is a DNS name"),
+    (
+        "geography = \"europe\"\nengine",
+        "geography = \"Europe\"\nengine",
+        "cell[0].geography at 9: this is no geography",
+    ),
+    ("geography = \"europe\"\nengine", "engine", "cell[0].geography at 8: missing -> write a name"),
+    (
+        "kind = \"sqlite\", path = \"/data/europe/store.sqlite\"",
+        "kind = \"mysql\"",
+        "cell[0].engine.kind at 10: there is no such engine -> write \"sqlite\" or \"postgres\"",
+    ),
+    (", path = \"/data/europe/store.sqlite\"", "", "cell[0].engine.path at 10: missing -> name the file"),
+    (
+        "\"env:US_DB\"",
+        "\"postgres://u:hunter2@h/d\"",
+        "cell[1].engine.url at 18: this holds a password -> write \"env:NAME\"",
+    ),
+    (
+        "\"/data/us/root.key\"",
+        "\"/data/europe/root.key\"",
+        "cell[1].kms.path at 15: the same as cell[0].kms.path -> each cell",
+    ),
+    ("\"contoso\"", "\"con.toso\"", "resource[0].name at 21: a resource name has"),
+    ("\"contoso\"", "\"FABRIKAM\"", "resource[1].name at 26: the same as resource[0].name"),
+    (
+        "geography = \"unitedstates\"\n\n[limits]",
+        "geography = \"india\"\n\n[limits]",
+        "resource[1].geography at 27: no cell of this file has this geography -> write one of \"europe\", \"unitedstates\"",
+    ),
+    (
+        "\"file:/run/secrets/contoso\"",
+        "\"aHVudGVyMg==\"",
+        "resource[0].access_keys[0] at 23: this is no reference",
+    ),
+    (
+        "page_size = 100",
+        "page_size = 0",
+        "limits.page_size at 30: this limit is out of bounds -> write a number from 1 to 1000",
+    ),
+    (
+        "page_size = 100",
+        "page_size = -1",
+        "limits.page_size at 30: this number is no value for this key -> write a whole number",
+    ),
+    (
+        "page_size = 100",
+        "pagesize = 100",
+        "limits.pagesize at 30: there is no such key here -> did you mean `page_size`?",
+    ),
+    ("page_size = 100", "message_bytes = 300000", "limits.message_bytes at 30: this limit"),
+    ("\"acs\"", "\"fast\"", "rates.profile at 33: there is no such profile -> write \"off\" or \"acs\""),
+    ("[rates]", "[rate]", "rate at 32: there is no such key here -> did you mean `rates`?"),
+];
+
 #[test]
 fn every_single_fault_is_placed_and_explained() {
-    for (old, new, expected) in [
-        (
-            "address =",
-            "adress =",
-            "listener.adress at 3: there is no such key here -> did you mean `address`?",
-        ),
-        (
-            "\"0.0.0.0:8443\"",
-            "\"localhost:8443\"",
-            "listener.address at 3: this is no address with a port; names are not resolved -> write",
-        ),
-        (
-            "\"0.0.0.0:8443\"",
-            "8443",
-            "listener.address at 3: this number is no value for this key -> write a text",
-        ),
-        ("key = \"/etc/chancery/server.key\"", "", "listener.key at 2: missing -> name the file"),
-        (
-            "key = \"/etc/chancery/server.key\"",
-            "key = \"k\"\nself_signed = true",
-            "listener at 2: certificate files and",
-        ),
-        ("[\"Chat.example.org\"]", "[\"https://x\"]", "listener.public_hosts[0] at 6: a host is a DNS name"),
-        (
-            "geography = \"europe\"\nengine",
-            "geography = \"Europe\"\nengine",
-            "cell[0].geography at 9: this is no geography",
-        ),
-        ("geography = \"europe\"\nengine", "engine", "cell[0].geography at 8: missing -> write a name"),
-        (
-            "kind = \"sqlite\", path = \"/data/europe/store.sqlite\"",
-            "kind = \"mysql\"",
-            "cell[0].engine.kind at 10: there is no such engine -> write \"sqlite\" or \"postgres\"",
-        ),
-        (", path = \"/data/europe/store.sqlite\"", "", "cell[0].engine.path at 10: missing -> name the file"),
-        (
-            "\"env:US_DB\"",
-            "\"postgres://u:hunter2@h/d\"",
-            "cell[1].engine.url at 18: this holds a password -> write \"env:NAME\"",
-        ),
-        (
-            "\"/data/us/root.key\"",
-            "\"/data/europe/root.key\"",
-            "cell[1].kms.path at 15: the same as cell[0].kms.path -> each cell",
-        ),
-        ("\"contoso\"", "\"con.toso\"", "resource[0].name at 21: a resource name has"),
-        ("\"contoso\"", "\"FABRIKAM\"", "resource[1].name at 26: the same as resource[0].name"),
-        (
-            "geography = \"unitedstates\"\n\n[limits]",
-            "geography = \"india\"\n\n[limits]",
-            "resource[1].geography at 27: no cell of this file has this geography -> write one of \"europe\", \"unitedstates\"",
-        ),
-        (
-            "\"file:/run/secrets/contoso\"",
-            "\"aHVudGVyMg==\"",
-            "resource[0].access_keys[0] at 23: this is no reference",
-        ),
-        (
-            "page_size = 100",
-            "page_size = 0",
-            "limits.page_size at 30: this limit is out of bounds -> write a number from 1 to 1000",
-        ),
-        (
-            "page_size = 100",
-            "page_size = -1",
-            "limits.page_size at 30: this number is no value for this key -> write a whole number",
-        ),
-        (
-            "page_size = 100",
-            "pagesize = 100",
-            "limits.pagesize at 30: there is no such key here -> did you mean `page_size`?",
-        ),
-        ("page_size = 100", "message_bytes = 300000", "limits.message_bytes at 30: this limit"),
-        ("\"acs\"", "\"fast\"", "rates.profile at 33: there is no such profile -> write \"off\" or \"acs\""),
-        ("[rates]", "[rate]", "rate at 32: there is no such key here -> did you mean `rates`?"),
-    ] {
+    for (old, new, expected) in FAULTS {
         let found = fault(old, new);
         assert!(found.starts_with(expected), "{new:?}: {found}");
         assert!(!found.contains("hunter2") && !found.contains("aHVu"), "{found}");
