@@ -1,1 +1,14 @@
-//! server
+//! The server: listeners, handlers, services, configuration and the command line.
+
+pub mod api;
+pub mod cli;
+pub mod config;
+pub mod dev;
+pub mod directory;
+pub mod http;
+pub mod job;
+pub mod net;
+pub mod observe;
+pub mod service;
+#[doc(hidden)]
+pub mod testing;

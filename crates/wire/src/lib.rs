@@ -1,1 +1,20 @@
-//! wire
+//! The protocol's bytes: which operations there are, how requests are read into values that cannot be wrong, how
+//! responses and errors are written for each API version. It never knows storage, policy, clocks or sockets.
+
+pub mod chat;
+pub mod error;
+pub mod identifier;
+pub mod identity;
+pub mod json;
+pub mod operation;
+pub mod page;
+pub mod query;
+pub mod thread_id;
+pub mod time;
+pub mod version;
+
+pub use error::ApiError;
+pub use identifier::Identifier;
+pub use operation::{Operation, Route, route};
+pub use query::Query;
+pub use version::ApiVersion;

@@ -1,0 +1,58 @@
+//! Handlers of the product's own routes: whether it lives, whether it can serve, and the keys that verify its tokens.
+
+use ::http::{StatusCode, header};
+use wire::ApiError;
+
+use super::Handler;
+use crate::http::{Context, Reply};
+use crate::observe::health::Health;
+
+/// For how long a verifier may keep the key set, in seconds.
+const KEYS_MAX_AGE: &str = "public, max-age=300";
+
+/// The handler of the operation called `name`.
+#[must_use]
+pub fn handler(name: &str) -> Option<Handler> {
+    let handler: Handler = match name {
+        "health.live" => |c| Box::pin(live(c)),
+        "health.ready" => |c| Box::pin(ready(c)),
+        "token.keys" => |c| Box::pin(keys(c)),
+        _ => return None,
+    };
+    Some(handler)
+}
+
+async fn live(context: &Context) -> Result<Reply, ApiError> {
+    probe("health.live", &context.state.health).await
+}
+
+async fn ready(context: &Context) -> Result<Reply, ApiError> {
+    probe("health.ready", &context.state.health).await
+}
+
+/// The answer to a probe. It needs no resource: a probe knows no names, and a node may serve none yet.
+///
+/// # Errors
+/// 404 when the operation called `name` is no probe.
+pub async fn probe(name: &str, health: &Health) -> Result<Reply, ApiError> {
+    match name {
+        "health.live" => Ok(state(StatusCode::OK, health.live().to_owned())),
+        "health.ready" => {
+            let found = health.ready().await;
+            let status = StatusCode::from_u16(found.status()).map_err(|_| ApiError::internal())?;
+            Ok(state(status, found.body()))
+        }
+        _ => Err(ApiError::resource_not_found()),
+    }
+}
+
+/// The public keys of the cell in which the asked resource lives (RFC 7517).
+async fn keys(context: &Context) -> Result<Reply, ApiError> {
+    let keys = context.resource.tokens().jwks().to_vec();
+    Ok(Reply::body(StatusCode::OK, keys).header(header::CACHE_CONTROL, KEYS_MAX_AGE))
+}
+
+/// A probe's answer, which no one may answer from memory.
+fn state(status: StatusCode, body: String) -> Reply {
+    Reply::body(status, body.into_bytes()).header(header::CACHE_CONTROL, "no-store")
+}

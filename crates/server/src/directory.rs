@@ -1,0 +1,172 @@
+//! Which resource a host name stands for. Holds no content: names, ids, geographies, and the keys that open the door.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use base::{Geography, ResourceId};
+use guard::signature::AccessKey;
+use store::Cell;
+
+use crate::http::host;
+use crate::service::resources::CellTokens;
+
+/// One resource that this node serves.
+pub struct ResourceEntry {
+    id: ResourceId,
+    name: String,
+    cell: Cell,
+    access_keys: Vec<AccessKey>,
+    tokens: Arc<CellTokens>,
+    public_hosts: Vec<String>,
+}
+
+impl ResourceEntry {
+    /// A resource of `cell`. `public_hosts` are the names it has in front of a proxy, with a port where clients write
+    /// one.
+    #[must_use]
+    pub fn new(
+        id: ResourceId,
+        name: String,
+        cell: Cell,
+        access_keys: Vec<AccessKey>,
+        tokens: Arc<CellTokens>,
+        public_hosts: Vec<String>,
+    ) -> Self {
+        Self { id, name, cell, access_keys, tokens, public_hosts }
+    }
+
+    /// Its id, the first half of all its users' ids.
+    #[must_use]
+    pub const fn id(&self) -> ResourceId {
+        self.id
+    }
+
+    /// Its name, the first label of its host name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it lives.
+    #[must_use]
+    pub fn geography(&self) -> &Geography {
+        self.cell.geography()
+    }
+
+    /// The cell it lives in.
+    #[must_use]
+    pub const fn cell(&self) -> &Cell {
+        &self.cell
+    }
+
+    /// The keys that sign requests, two in normal times.
+    #[must_use]
+    pub fn access_keys(&self) -> &[AccessKey] {
+        &self.access_keys
+    }
+
+    /// The keys of its cell that sign and verify user tokens.
+    #[must_use]
+    pub fn tokens(&self) -> &CellTokens {
+        &self.tokens
+    }
+
+    /// The names it has in front of a proxy.
+    #[must_use]
+    pub fn public_hosts(&self) -> &[String] {
+        &self.public_hosts
+    }
+}
+
+impl fmt::Debug for ResourceEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResourceEntry")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The resources of this node by host name.
+#[derive(Debug, Default)]
+pub struct Directory {
+    hosts: HashMap<String, Arc<ResourceEntry>>,
+    resources: Vec<Arc<ResourceEntry>>,
+}
+
+impl Directory {
+    /// Knows `resources`: each as `NAME.localhost` and by its public hosts, the first also as `localhost`, `127.0.0.1`
+    /// and `[::1]`. Ports do not matter. Of two that claim one name the earlier has it.
+    #[must_use]
+    pub fn new(resources: Vec<Arc<ResourceEntry>>) -> Self {
+        let mut hosts = HashMap::new();
+        let mut claim = |name: &str, entry: &Arc<ResourceEntry>| {
+            if let Some(name) = host::normal(name) {
+                hosts.entry(name.into_owned()).or_insert_with(|| Arc::clone(entry));
+            }
+        };
+        for entry in &resources {
+            claim(&format!("{}.localhost", entry.name()), entry);
+            entry.public_hosts().iter().for_each(|name| claim(name, entry));
+        }
+        if let Some(first) = resources.first() {
+            ["localhost", "127.0.0.1", "[::1]"].iter().for_each(|name| claim(name, first));
+        }
+        Self { hosts, resources }
+    }
+
+    /// The resource that `host`, the value of a `Host` header, stands for.
+    #[must_use]
+    pub fn find(&self, host: &str) -> Option<&Arc<ResourceEntry>> {
+        self.hosts.get(&*host::normal(host)?)
+    }
+
+    /// All resources, the default one first.
+    #[must_use]
+    pub fn resources(&self) -> &[Arc<ResourceEntry>] {
+        &self.resources
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestApp;
+
+    async fn renamed(test: &TestApp, name: &str, public_hosts: &[&str]) -> Arc<ResourceEntry> {
+        let like = test.resource();
+        let hosts = public_hosts.iter().map(|host| (*host).to_owned()).collect();
+        let (cell, tokens) = (like.cell().clone(), CellTokens::open(like.cell()).await.unwrap());
+        let entry = ResourceEntry::new(like.id(), name.to_owned(), cell, Vec::new(), Arc::new(tokens), hosts);
+        Arc::new(entry)
+    }
+
+    #[tokio::test]
+    async fn a_host_leads_to_one_resource_or_none() {
+        let test = TestApp::new().await;
+        let first = renamed(&test, "First", &["chat.example.org"]).await;
+        let second =
+            renamed(&test, "second", &["Chat.example.net:8443", "chat.example.org", "bad host"]).await;
+        let directory = Directory::new(vec![first, second]);
+        let found = |host: &str| directory.find(host).map(|entry| entry.name());
+        for host in ["first.localhost", "localhost:1", "127.0.0.1", "[::1]", "chat.example.org:443"] {
+            assert_eq!(found(host), Some("First"), "{host}");
+        }
+        for host in ["second.localhost.", "chat.example.net", "CHAT.EXAMPLE.NET:8443"] {
+            assert_eq!(found(host), Some("second"), "{host}");
+        }
+        for host in ["first", "example.org", "bad host", "third.localhost", "127.0.0.2", ""] {
+            assert_eq!(found(host), None, "{host}");
+        }
+        assert!(Directory::new(Vec::new()).find("localhost").is_none());
+    }
+
+    #[tokio::test]
+    async fn its_debug_form_holds_no_key() {
+        let test = TestApp::new().await;
+        let shown = format!("{:?} {:?}", test.resource(), test.app.state().directory);
+        let key = test.resource().access_keys()[0].to_base64();
+        assert!(shown.contains("contoso") && !shown.contains(key.expose().as_str()));
+    }
+}

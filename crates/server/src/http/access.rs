@@ -1,0 +1,168 @@
+//! Who asks, and whether the operation's row lets that kind of caller in. What the caller may do to a particular thing
+//! is decided where the thing is looked up, in the service.
+
+use std::sync::Arc;
+
+use ::http::request::Parts;
+use ::http::{HeaderValue, header};
+use base::Limits;
+use base::Timestamp;
+use bytes::Bytes;
+use guard::hash::sha256;
+use guard::signature::{SignedRequest, verify};
+use guard::token::{Claims, Scopes};
+use policy::{Door, Permission, Refusal, Scope, ScopeSet, Who, admit};
+use wire::ApiError;
+use wire::operation::{Access, Operation};
+
+use super::context::{Caller, TokenCaller};
+use crate::directory::ResourceEntry;
+
+/// How an operation says what credential it wants (RFC 9110, section 11.6.1).
+const WANTS_KEY: HeaderValue = HeaderValue::from_static("HMAC-SHA256");
+const WANTS_TOKEN: HeaderValue = HeaderValue::from_static("Bearer");
+
+/// The value of `WWW-Authenticate` in a 401 of `operation`.
+pub(crate) fn challenge(operation: &Operation) -> Option<HeaderValue> {
+    match operation.access {
+        Access::Public => None,
+        Access::AccessKey => Some(WANTS_KEY),
+        Access::UserToken(_) | Access::Directory => Some(WANTS_TOKEN),
+    }
+}
+
+/// Finds out who asks and lets in whom the operation's permission lets in. Without a permission that is nobody.
+///
+/// # Errors
+/// 401 when there is no credential, it does not hold, it is of another resource, or of a kind this operation does not
+/// take; 403 when a token lacks the scope.
+pub(crate) fn enter(
+    permission: Option<Permission>,
+    resource: &ResourceEntry,
+    head: &Parts,
+    body: &Bytes,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<Caller, ApiError> {
+    let permission = permission.ok_or_else(ApiError::unauthorized)?;
+    let caller = match permission.door() {
+        Door::Open => return Ok(Caller::Nobody),
+        // The kind of credential is looked at before its worth: what can never be let in costs no cryptography.
+        Door::Key => Caller::AccessKey { index: access_key(resource, head, body, limits, now)? },
+        Door::Scopes(_) => Caller::User(TokenCaller { claims: token(resource, head, now)? }),
+    };
+    match admit(who(&caller), permission) {
+        Ok(()) => Ok(caller),
+        Err(Refusal::Unauthenticated) => Err(ApiError::unauthorized()),
+        Err(Refusal::Forbidden) => Err(ApiError::forbidden()),
+    }
+}
+
+/// Which of the resource's keys signed the request.
+fn access_key(
+    resource: &ResourceEntry,
+    head: &Parts,
+    body: &Bytes,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<usize, ApiError> {
+    let authorization = authorization(head)?;
+    if !has_scheme(authorization, "HMAC-SHA256") {
+        return Err(ApiError::denied());
+    }
+    let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let host = super::host::of(head).ok_or_else(ApiError::denied)?;
+    let public = resource.public_hosts().iter().map(String::as_str);
+    let hosts: Vec<&str> = std::iter::once(host).chain(public).collect();
+    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+    let request = SignedRequest {
+        method: head.method.as_str(),
+        path_and_query: target,
+        hosts: &hosts,
+        x_ms_host: text("x-ms-host"),
+        date: text("x-ms-date").or_else(|| text("date")),
+        content_sha256: text("x-ms-content-sha256"),
+        authorization,
+        body_sha256: &sha256(body),
+    };
+    verify(&request, resource.access_keys(), now, limits.clock_skew()).map_err(|_| ApiError::denied())
+}
+
+/// What the request's token says, when it is one of this resource.
+fn token(resource: &ResourceEntry, head: &Parts, now: Timestamp) -> Result<Arc<Claims>, ApiError> {
+    let authorization = authorization(head)?;
+    if !has_scheme(authorization, "Bearer") {
+        return Err(ApiError::unauthorized());
+    }
+    let token = authorization["Bearer".len()..].trim();
+    let claims = resource.tokens().verify(token, now).map_err(|_| ApiError::unauthorized())?;
+    // The cell's key signs for every resource of the cell, so whose token it is must be looked at too.
+    if claims.resource != resource.id() || claims.geography != *resource.geography() {
+        return Err(ApiError::unauthorized());
+    }
+    Ok(claims)
+}
+
+/// The one `Authorization` header. Several are as good as none: two programs could each believe another one.
+fn authorization(head: &Parts) -> Result<&str, ApiError> {
+    let mut all = head.headers.get_all(header::AUTHORIZATION).iter();
+    match (all.next(), all.next()) {
+        (Some(one), None) => one.to_str().map_err(|_| ApiError::unauthorized()),
+        _ => Err(ApiError::unauthorized()),
+    }
+}
+
+/// Whether a credential was offered at all.
+pub(crate) fn offers_credential(head: &Parts) -> bool {
+    head.headers.contains_key(header::AUTHORIZATION)
+}
+
+fn has_scheme(authorization: &str, scheme: &str) -> bool {
+    let (name, rest) = authorization.split_at_checked(scheme.len()).unwrap_or_default();
+    name.eq_ignore_ascii_case(scheme) && rest.starts_with(' ')
+}
+
+fn who(caller: &Caller) -> Who {
+    match caller {
+        Caller::Nobody => Who::Nobody,
+        Caller::AccessKey { .. } => Who::AccessKey,
+        Caller::User(user) => Who::User(scope_set(user.claims.scopes)),
+    }
+}
+
+/// The same scopes in the words of the policy.
+fn scope_set(scopes: Scopes) -> ScopeSet {
+    const EACH: [(Scopes, Scope); 5] = [
+        (Scopes::CHAT, Scope::Chat),
+        (Scopes::CHAT_JOIN, Scope::ChatJoin),
+        (Scopes::CHAT_JOIN_LIMITED, Scope::ChatJoinLimited),
+        (Scopes::VOIP, Scope::Voip),
+        (Scopes::VOIP_JOIN, Scope::VoipJoin),
+    ];
+    EACH.into_iter().filter(|(held, _)| scopes.contains(*held)).map(|(_, scope)| scope).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemes_are_told_apart_whatever_their_case() {
+        assert!(has_scheme("Bearer x", "Bearer") && has_scheme("bearer x", "Bearer"));
+        assert!(has_scheme("HMAC-SHA256 SignedHeaders=", "HMAC-SHA256"));
+        for bad in ["", "Bear", "Bearer", "Bearerx y", "Basic x", "éBearer x"] {
+            assert!(!has_scheme(bad, "Bearer"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_scope_of_a_token_is_one_of_the_policy() {
+        for scope in Scope::ALL {
+            let held = Scopes::parse(scope.name()).unwrap();
+            assert_eq!(scope_set(held), ScopeSet::of(&[scope]), "{}", scope.name());
+        }
+        assert_eq!(scope_set(Scopes::EMPTY), ScopeSet::NONE);
+        let all = Scope::ALL.iter().fold(Scopes::EMPTY, |all, s| all.union(Scopes::parse(s.name()).unwrap()));
+        assert_eq!(scope_set(all), ScopeSet::of(&Scope::ALL));
+    }
+}

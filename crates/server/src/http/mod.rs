@@ -1,0 +1,16 @@
+//! The request stack, from a parsed head and a whole body to an answer: resource, operation, caller, rates, handler.
+//! It knows no sockets (those are `net`) and no product rules (those are `service`).
+
+mod access;
+pub mod app;
+pub mod context;
+mod failures;
+pub mod host;
+mod media;
+mod outgoing;
+pub mod rates;
+pub mod reply;
+
+pub use app::{App, Routed, Setup};
+pub use context::{Caller, Context, State, TokenCaller};
+pub use reply::Reply;

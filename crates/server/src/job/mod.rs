@@ -1,0 +1,43 @@
+//! Work that follows an answer: rows in the store that say what is still to be done, done by whichever node comes to it.
+//! Every job is idempotent and may be stopped anywhere, so a crash repeats at most what does no harm.
+
+mod erasure;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::http::State;
+
+/// How long a job waits that nobody woke: for what another node, or this one before a restart, left behind.
+const UNPROMPTED: Duration = Duration::from_secs(60);
+
+/// Wakes the jobs of this node when there is something to do.
+#[derive(Debug, Default)]
+pub struct Jobs(Notify);
+
+impl Jobs {
+    /// There is something to do. Never waits; many calls before the work begins count as one.
+    pub fn wake(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// Does what is due, at once and then whenever it is woken, until `stop` is done. Work under way is finished first.
+pub async fn run(state: Arc<State>, stop: impl Future<Output = ()> + Send) {
+    tokio::pin!(stop);
+    loop {
+        erasure::run(&state).await;
+        tokio::select! {
+            () = &mut stop => return,
+            () = state.jobs.0.notified() => {}
+            () = tokio::time::sleep(UNPROMPTED) => {}
+        }
+    }
+}
+
+/// Does what is due now, for tests and for a clean stop. Returns how many deletions were completed.
+pub async fn run_once(state: &State) -> usize {
+    erasure::run(state).await
+}

@@ -1,0 +1,23 @@
+//! Sockets, and nothing else: TCP, TLS, HTTP/1.1 framing, limits, timeouts and draining. What a request means is
+//! the business of the [`Service`] it is given; nothing here knows of tenants, operations or keys.
+
+mod chunk;
+mod connection;
+mod exchange;
+mod gate;
+mod head;
+mod listener;
+mod progress;
+mod reload;
+mod service;
+#[cfg(test)]
+mod socket_tests;
+mod stop;
+#[cfg(test)]
+mod toy;
+
+pub use listener::{Drained, Server, bind};
+pub use progress::Timeouts;
+pub use reload::{CertificateFault, CertificateFiles, Reload};
+pub use service::{Refusal, Response, Service};
+pub use stop::Stop;

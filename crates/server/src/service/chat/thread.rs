@@ -1,0 +1,363 @@
+//! Creating, reading, changing and deleting a thread.
+
+use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
+use store::{Direction, Draft, KeyRange, Opened, Reader, ScopeHandle, StoreError, Versioned};
+
+use super::participant::NewParticipant;
+use super::rows::{
+    Body, ErasureRow, Erasures, HINT_RESOURCE, Hint, LiveThread, Memberships, MessageRow, Messages,
+    ParticipantRow, Participants, Period, RepeatRow, Repeats, ThreadRow, Threads, author_scope, thread_scope,
+};
+use super::view::{Retention, ThreadView};
+use super::{ChatError, Desk};
+use crate::service::audit::{self, Target};
+use crate::service::identity::{Identities, LiveUser};
+
+/// Expired repeatability ids removed by one creation of the same user: more than one creation adds.
+const EXPIRED_PER_CREATION: usize = 8;
+
+/// A thread as its creator asks for it, within the limits of the API.
+#[derive(Clone, Debug)]
+pub struct NewThread {
+    /// What it is about.
+    pub topic: Personal<String>,
+    /// Who is in it from the start, besides the creator; no user twice.
+    pub participants: Vec<NewParticipant>,
+    /// Pairs that programs attach, sorted by key.
+    pub metadata: Vec<(Personal<String>, Personal<String>)>,
+    /// How long it is kept, if anything is said of it.
+    pub retention: Option<Retention>,
+    /// The same id and request again within a day give the same thread.
+    pub repeatability: Option<Repeatability>,
+}
+
+/// A repeatability id and the request it came with, both as keyed hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeatability {
+    /// Of the id.
+    pub id: [u8; 16],
+    /// Of the body.
+    pub request: [u8; 16],
+}
+
+/// What came of a creation.
+#[derive(Clone, Debug)]
+pub struct CreatedThread {
+    /// The thread.
+    pub thread: ThreadView,
+    /// Who could not be added because no such identity exists.
+    pub unknown: Vec<UserId>,
+}
+
+/// A change of a thread; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct ThreadChange {
+    /// The new topic.
+    pub topic: Option<Personal<String>>,
+    /// All metadata from now on.
+    pub metadata: Option<Vec<(Personal<String>, Personal<String>)>>,
+    /// How long it is kept from now on.
+    pub retention: Option<Retention>,
+}
+
+impl Desk<'_> {
+    /// Creates a thread with the caller and the given participants in it.
+    ///
+    /// # Errors
+    /// [`ChatError::TooManyParticipants`]; [`ChatError::RepeatDiffers`] when the repeatability id names another
+    /// request.
+    pub async fn create_thread(&self, new: NewThread) -> Result<CreatedThread, ChatError> {
+        retry!(self, _lost, {
+            let mut reader = self.reader().await?;
+            let caller = self.caller(&mut reader).await?;
+            let repeat = self.repeat(&mut reader, new.repeatability).await?;
+            if let Some(thread) = repeat.first {
+                return self.repeated(&mut reader, thread, &new).await;
+            }
+            let (known, unknown) = self.split_known(&mut reader, &new.participants).await?;
+            self.check_count(known.len() + 1)?;
+            let thread = ThreadId::mint(self.rng);
+            let mut draft = self.draft().await?;
+            self.identities.expect(&mut draft, &caller);
+            repeat.write(&mut draft, self.user(), thread, self.clock.now(), new.repeatability)?;
+            let live = self.write_thread(&mut draft, thread, &caller, &new, &known)?;
+            draft.commit().await?;
+            Ok(CreatedThread { thread: thread_view(thread, live), unknown })
+        })
+    }
+
+    /// The thread's properties.
+    ///
+    /// # Errors
+    /// [`ChatError::Forbidden`] to who is not a participant now; [`ChatError::ThreadDeleted`] to who was in it.
+    pub async fn thread(&self, thread: ThreadId) -> Result<ThreadView, ChatError> {
+        let mut reader = self.reader().await?;
+        let (_, standing) = self.member(&mut reader, thread).await?;
+        Ok(thread_view(thread, standing.live))
+    }
+
+    /// Changes topic, metadata or retention. A new topic is told in the log, the rest is not.
+    ///
+    /// # Errors
+    /// [`ChatError::Forbidden`] to who is not a participant.
+    pub async fn update_thread(&self, thread: ThreadId, change: ThreadChange) -> Result<(), ChatError> {
+        retry!(self, _lost, {
+            let mut reader = self.reader().await?;
+            let (member, standing) = self.member(&mut reader, thread).await?;
+            let key = self.thread_key(&mut reader, thread).await?;
+            let mut live = standing.live;
+            if let Some(topic) = change.topic.clone() {
+                live.topic = topic;
+            }
+            if let Some(metadata) = change.metadata.clone() {
+                live.metadata = metadata;
+            }
+            if change.retention.is_some() {
+                live.retention = change.retention;
+            }
+            let mut draft = self.draft().await?;
+            self.expect(&mut draft, &member);
+            draft.put::<Threads>(&thread, &ThreadRow::Live(live), &[], &key)?;
+            let Some(topic) = change.topic.clone() else {
+                let outcome = draft.commit().await;
+                self.forget_member(thread);
+                return Ok(outcome?);
+            };
+            let told = Body::TopicUpdated { topic, initiator: self.user() };
+            self.tell(&mut reader, thread, draft, &key, |_, _| Ok(told)).await?;
+            Ok(())
+        })
+    }
+
+    /// Deletes the thread for everyone: its keys are destroyed in this commit, its rows are removed soon after.
+    ///
+    /// # Errors
+    /// [`ChatError::Forbidden`] to who is not a participant; [`ChatError::ThreadDeleted`] when it is deleted already.
+    pub async fn delete_thread(&self, thread: ThreadId) -> Result<(), ChatError> {
+        retry!(self, _lost, {
+            let mut reader = self.reader().await?;
+            let (member, _) = self.member(&mut reader, thread).await?;
+            let now = self.clock.now();
+            let mut draft = self.draft().await?;
+            self.expect(&mut draft, &member);
+            draft.put_in_resource::<Threads>(&thread, &ThreadRow::Deleted { on: now }, HINT_RESOURCE)?;
+            draft.destroy_scope_key(&thread_scope(thread));
+            for (_, user) in all_participants(&mut reader, thread).await? {
+                draft.destroy_scope_key(&author_scope(thread, user));
+            }
+            draft.put_in_resource::<Erasures>(
+                &(now, *thread.as_bytes()),
+                &ErasureRow::Thread(thread),
+                HINT_RESOURCE,
+            )?;
+            audit::record(&mut draft, self.act, Target::Thread(thread), now, self.rng)?;
+            let outcome = draft.commit().await;
+            self.forget_member(thread);
+            Ok(outcome?)
+        })
+    }
+
+    /// Writes a new thread, its participants, and the two system messages it begins with.
+    fn write_thread(
+        &self,
+        draft: &mut Draft,
+        thread: ThreadId,
+        caller: &LiveUser,
+        new: &NewThread,
+        known: &[NewParticipant],
+    ) -> Result<LiveThread, ChatError> {
+        let now = self.clock.now();
+        let live = LiveThread {
+            created_on: now,
+            created_by: self.user(),
+            topic: new.topic.clone(),
+            metadata: new.metadata.clone(),
+            retention: new.retention,
+        };
+        let key = draft.new_scope_key(thread_scope(thread))?;
+        draft.expect_absent::<Threads>(&thread);
+        draft.put::<Threads>(&thread, &ThreadRow::Live(live.clone()), &[], &key)?;
+        let creator = known.iter().find(|p| p.user == caller.user()).cloned();
+        let creator = creator.unwrap_or_else(|| NewParticipant::named(caller.user()));
+        let others = known.iter().filter(|p| p.user != caller.user()).cloned();
+        let all: Vec<NewParticipant> = std::iter::once(creator).chain(others).collect();
+        for participant in &all {
+            draft.expect_exists::<Identities>(&participant.user);
+            let from =
+                participant.share_history_from.map_or(0, |at| if at <= now { 0 } else { at.as_millis() });
+            self.write_participant(draft, thread, participant, from)?;
+        }
+        let listed = all.iter().map(|p| (p.user, p.share_history_from.unwrap_or(Timestamp::EPOCH))).collect();
+        let begins = [
+            Body::ParticipantsAdded { participants: listed, initiator: self.user() },
+            Body::TopicUpdated { topic: new.topic.clone(), initiator: self.user() },
+        ];
+        for (n, body) in (0_u32..).zip(begins) {
+            let id = MessageId(now.as_millis() + u64::from(n));
+            let hint = Hint { author: None, sequence: n + 1 }.to_bytes();
+            draft.put::<Messages>(&(thread, id), &MessageRow::new(body), &hint, &key)?;
+        }
+        Ok(live)
+    }
+
+    fn write_participant(
+        &self,
+        draft: &mut Draft,
+        thread: ThreadId,
+        participant: &NewParticipant,
+        from: u64,
+    ) -> Result<(), ChatError> {
+        let key = draft.new_scope_key(author_scope(thread, participant.user))?;
+        let row = ParticipantRow {
+            display_name: participant.display_name.clone(),
+            metadata: participant.metadata.clone(),
+            periods: vec![Period { from, until: None }],
+            topic_at_removal: None,
+        };
+        draft.put::<Participants>(&(thread, participant.user), &row, &[], &key)?;
+        draft.put_in_resource::<Memberships>(&(participant.user, thread), &(), HINT_RESOURCE)?;
+        Ok(())
+    }
+
+    /// Appends a system message to `draft` and commits it. `body` is given the message's id.
+    pub(super) async fn tell(
+        &self,
+        reader: &mut Reader,
+        thread: ThreadId,
+        draft: Draft,
+        key: &ScopeHandle,
+        body: impl FnOnce(MessageId, &mut Draft) -> Result<Body, StoreError>,
+    ) -> Result<MessageId, ChatError> {
+        self.state.ends.learn(self.key(thread), reader).await?;
+        let placed = self.state.ends.append(self.key(thread), self.clock.now(), draft, |place, draft| {
+            let body = body(place.id, draft)?;
+            let hint = Hint { author: None, sequence: place.sequence }.to_bytes();
+            draft.put::<Messages>(&(thread, place.id), &MessageRow::new(body), &hint, key)
+        })?;
+        let Some((place, pending)) = placed else { return Err(StoreError::Conflict.into()) };
+        let outcome = self.settle(thread, place, pending.await.map_err(StoreError::from));
+        self.forget_member(thread);
+        outcome
+    }
+
+    /// More than the limit is refused.
+    pub(super) fn check_count(&self, count: usize) -> Result<(), ChatError> {
+        let limit = self.limits.participants_per_thread;
+        if count <= limit { Ok(()) } else { Err(ChatError::TooManyParticipants { limit }) }
+    }
+
+    /// Which of `wanted` have an identity in this resource, and the ids of those that have none.
+    pub(super) async fn split_known(
+        &self,
+        reader: &mut Reader,
+        wanted: &[NewParticipant],
+    ) -> Result<(Vec<NewParticipant>, Vec<UserId>), ChatError> {
+        let ids: Vec<UserId> = wanted.iter().map(|p| p.user).collect();
+        let found = reader.multi_get::<Identities>(&ids).await?;
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for (participant, row) in wanted.iter().zip(found) {
+            match row {
+                Some(_) => known.push(participant.clone()),
+                None => unknown.push(participant.user),
+            }
+        }
+        Ok((known, unknown))
+    }
+
+    /// What is known of a repeatability id, and which older ones have expired.
+    async fn repeat(&self, reader: &mut Reader, repeat: Option<Repeatability>) -> Result<Repeat, ChatError> {
+        let Some(repeat) = repeat else { return Ok(Repeat::default()) };
+        let oldest = self.clock.now().minus(self.limits.repeatability());
+        let found = reader.get::<Repeats>(&(self.user(), repeat.id)).await?;
+        let version = found.as_ref().map(|row| row.version);
+        let first = match found {
+            Some(Versioned { value, .. }) if value.on >= oldest && value.request != repeat.request => {
+                return Err(ChatError::RepeatDiffers);
+            }
+            Some(Versioned { value, .. }) if value.on >= oldest => Some(value.thread),
+            _ => None,
+        };
+        let expired = if first.is_none() { self.expired_repeats(reader, oldest).await? } else { Vec::new() };
+        Ok(Repeat { first, version, expired })
+    }
+
+    async fn expired_repeats(
+        &self,
+        reader: &mut Reader,
+        oldest: Timestamp,
+    ) -> Result<Vec<[u8; 16]>, ChatError> {
+        let range = KeyRange::prefix(&self.user());
+        let rows = reader.scan::<Repeats>(range, Direction::Forward, EXPIRED_PER_CREATION).await?;
+        let old = |row: &Opened<RepeatRow>| matches!(row, Opened::Value(row) if row.value.on < oldest);
+        Ok(rows.into_iter().filter(|(_, row)| old(row)).map(|((_, id), _)| id).collect())
+    }
+
+    /// The first result of a creation that is repeated.
+    async fn repeated(
+        &self,
+        reader: &mut Reader,
+        thread: ThreadId,
+        new: &NewThread,
+    ) -> Result<CreatedThread, ChatError> {
+        let standing = self.standing(reader, thread).await?;
+        let (_, unknown) = self.split_known(reader, &new.participants).await?;
+        Ok(CreatedThread { thread: thread_view(thread, standing.live), unknown })
+    }
+}
+
+/// What a repeatability id leads to.
+#[derive(Default)]
+struct Repeat {
+    first: Option<ThreadId>,
+    version: Option<u64>,
+    expired: Vec<[u8; 16]>,
+}
+
+impl Repeat {
+    /// Remembers `thread` as the first result, against any other that is being made at the same time.
+    fn write(
+        &self,
+        draft: &mut Draft,
+        user: UserId,
+        thread: ThreadId,
+        on: Timestamp,
+        repeat: Option<Repeatability>,
+    ) -> Result<(), ChatError> {
+        let Some(Repeatability { id, request }) = repeat else { return Ok(()) };
+        match self.version {
+            Some(version) => draft.expect_version::<Repeats>(&(user, id), version),
+            None => draft.expect_absent::<Repeats>(&(user, id)),
+        }
+        for old in self.expired.iter().filter(|old| **old != id) {
+            draft.delete::<Repeats>(&(user, *old));
+        }
+        draft.put_in_resource::<Repeats>(&(user, id), &RepeatRow { thread, on, request }, HINT_RESOURCE)?;
+        Ok(())
+    }
+}
+
+/// The keys of all who are or were in `thread`.
+pub(super) async fn all_participants(
+    reader: &mut Reader,
+    thread: ThreadId,
+) -> Result<Vec<(ThreadId, UserId)>, ChatError> {
+    const AT_ONCE: usize = 1_000;
+    let mut found: Vec<(ThreadId, UserId)> = Vec::new();
+    let mut range = KeyRange::prefix(&thread);
+    loop {
+        let keys = reader.scan_keys::<Participants>(range.clone(), Direction::Forward, AT_ONCE).await?;
+        let exhausted = keys.len() < AT_ONCE;
+        found.extend(keys.into_iter().map(|(key, ..)| key));
+        if let Some(last) = found.last() {
+            range = range.after(last);
+        }
+        if exhausted {
+            return Ok(found);
+        }
+    }
+}
+
+pub(super) fn thread_view(id: ThreadId, live: LiveThread) -> ThreadView {
+    let LiveThread { created_on, created_by, topic, metadata, retention } = live;
+    ThreadView { id, topic, created_on, created_by, metadata, retention }
+}

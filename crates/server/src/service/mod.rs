@@ -1,0 +1,78 @@
+//! What the product does. The only layer that opens a commit; it knows no HTTP.
+
+pub mod audit;
+pub mod chat;
+pub mod identity;
+pub mod resources;
+
+use store::{KeyspaceDef, StoreError};
+use wire::ApiError;
+
+/// After how many seconds a client may try again when the store could not answer.
+const RETRY_SECS: u32 = 1;
+
+/// The keyspaces of all areas, for [`store::Cell::open`].
+#[must_use]
+pub fn keyspaces() -> Vec<&'static KeyspaceDef> {
+    let mut all = vec![audit::DEF];
+    all.extend(identity::keyspaces());
+    all.extend(resources::keyspaces());
+    all.extend(chat::keyspaces());
+    all
+}
+
+/// The answer to who asked when too many others changed the same thing at once.
+#[must_use]
+pub fn busy() -> ApiError {
+    ApiError::service_unavailable(RETRY_SECS)
+}
+
+/// The answer to who asked when the store failed: 503 for what may pass, 500 for what will not. What went wrong is for
+/// the operator's log and not for the answer.
+#[must_use]
+pub fn unavailable(error: &StoreError) -> ApiError {
+    match error {
+        StoreError::Conflict | StoreError::Full | StoreError::Unavailable(_) | StoreError::Closed => {
+            tracing::warn!(%error, "the store cannot answer now");
+            ApiError::service_unavailable(RETRY_SECS)
+        }
+        StoreError::Kms(_) => {
+            tracing::error!(%error, "the key service cannot answer");
+            ApiError::service_unavailable(RETRY_SECS)
+        }
+        StoreError::Shredded
+        | StoreError::Corrupt { .. }
+        | StoreError::TooLarge
+        | StoreError::UnknownResource
+        | StoreError::WrongScope
+        | StoreError::Keyspace(_) => {
+            tracing::error!(%error, "the store failed");
+            ApiError::internal()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_keyspace_has_a_name_of_its_own() {
+        let all = keyspaces();
+        let names: HashSet<_> = all.iter().map(|def| def.name).collect();
+        assert_eq!(names.len(), all.len());
+        for name in ["audit", "identity", "resource", "signing_key"] {
+            assert!(names.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_what_may_pass_says_when_to_come_back() {
+        assert_eq!(unavailable(&StoreError::Full).status(), 503);
+        assert!(unavailable(&StoreError::Conflict).retry_after().is_some());
+        let lasting = unavailable(&StoreError::Corrupt { keyspace: "identity" });
+        assert_eq!((lasting.status(), lasting.retry_after()), (500, None));
+    }
+}

@@ -1,0 +1,30 @@
+//! The product's own routes.
+
+use http::Method;
+
+use crate::operation::{Access, Area, Audit, Body, Operation};
+
+const fn public(name: &'static str, path: &'static str) -> Operation {
+    Operation {
+        name,
+        area: Area::Product,
+        method: Method::GET,
+        path,
+        versions: &[],
+        access: Access::Public,
+        permission: "public",
+        audit: Audit::None,
+        log_table: None,
+        log_name: None,
+        body: Body::None,
+        rates: &[],
+        success: 200,
+        built: true,
+    }
+}
+
+pub(super) const ROWS: &[Operation] = &[
+    public("health.live", "/health/live"),
+    public("health.ready", "/health/ready"),
+    public("token.keys", "/.well-known/jwks.json"),
+];
