@@ -23,7 +23,7 @@ async fn administer(sql: &str) {
 async fn disconnect(subject: &Postgres) {
     let schema = subject.options().schema.as_ref().unwrap();
     administer(&format!(
-        "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a \
+        "SELECT pg_terminate_backend(a.pid, 10000) FROM pg_stat_activity a \
          WHERE a.application_name = 'chancery_{schema}' AND a.pid <> pg_backend_pid()"
     ))
     .await;

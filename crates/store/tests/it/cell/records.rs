@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base::{Clock, ManualClock, MessageId, ResourceId, Rng, SeededRng, ThreadId, UserId};
+use base::{ManualClock, MessageId, ResourceId, SeededRng, ThreadId, UserId};
 use store::testing::{cell_on, memory_cell};
 use store::{
     Class, Direction, Engine, KeyRange, Keyspace, KeyspaceDef, Opened, Scope, StoreError, key_bytes,
