@@ -247,6 +247,9 @@ async fn run(shared: Arc<Shared>, engine: Arc<dyn Engine>) {
                 }
             }
         }
+        // Those who were just told often have a next commit at hand: letting them run first merges it with what waits
+        // already, which makes batches up to twice as large. Where nothing else can run this costs nothing.
+        tokio::task::yield_now().await;
     }
 }
 
