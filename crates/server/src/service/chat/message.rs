@@ -56,7 +56,7 @@ impl Desk<'_> {
             deleted_on: None,
         };
         self.check_size(&row)?;
-        retry!(self, lost, {
+        retry!(self, thread, lost, {
             let (member, key) = self.sender(thread, lost == 0).await?;
             let mut draft = self.draft().await?;
             self.expect(&mut draft, &member);
@@ -130,7 +130,7 @@ impl Desk<'_> {
         id: MessageId,
         edit: MessageEdit,
     ) -> Result<(), ChatError> {
-        retry!(self, _lost, {
+        retry!(self, thread, _lost, {
             let mut reader = self.reader().await?;
             let mut own = self.own(&mut reader, thread, id).await?;
             if own.row.deleted_on.is_some() {
@@ -155,7 +155,7 @@ impl Desk<'_> {
     /// # Errors
     /// [`ChatError::Forbidden`] for another's message or the service's.
     pub async fn delete_message(&self, thread: ThreadId, id: MessageId) -> Result<(), ChatError> {
-        retry!(self, _lost, {
+        retry!(self, thread, _lost, {
             let mut reader = self.reader().await?;
             let mut own = self.own(&mut reader, thread, id).await?;
             if own.row.deleted_on.is_some() {

@@ -60,7 +60,7 @@ impl Desk<'_> {
         thread: ThreadId,
         new: Vec<NewParticipant>,
     ) -> Result<Vec<UserId>, ChatError> {
-        retry!(self, _lost, {
+        retry!(self, thread, _lost, {
             let mut reader = self.reader().await?;
             let (member, standing) = self.member(&mut reader, thread).await?;
             let (known, unknown) = self.split_known(&mut reader, &new).await?;
@@ -130,7 +130,7 @@ impl Desk<'_> {
     /// # Errors
     /// [`ChatError::ParticipantUnknown`] for who never was in the thread.
     pub async fn remove_participant(&self, thread: ThreadId, user: UserId) -> Result<(), ChatError> {
-        retry!(self, _lost, {
+        retry!(self, thread, _lost, {
             let mut reader = self.reader().await?;
             let (member, standing) = self.member(&mut reader, thread).await?;
             let mut known = match self.before(&mut reader, thread, user).await? {

@@ -14,7 +14,7 @@ impl Desk<'_> {
     /// # Errors
     /// [`ChatError::MessageUnknown`] for a message the caller may not see.
     pub async fn send_receipt(&self, thread: ThreadId, message: MessageId) -> Result<(), ChatError> {
-        retry!(self, _lost, {
+        retry!(self, thread, _lost, {
             let mut reader = self.reader().await?;
             let (member, standing) = self.member(&mut reader, thread).await?;
             match reader.try_get::<Messages>(&(thread, message)).await? {

@@ -67,7 +67,7 @@ impl Desk<'_> {
     /// [`ChatError::TooManyParticipants`]; [`ChatError::RepeatDiffers`] when the repeatability id names another
     /// request.
     pub async fn create_thread(&self, new: NewThread) -> Result<CreatedThread, ChatError> {
-        retry!(self, _lost, {
+        retry!(self, self.user(), _lost, {
             let mut reader = self.reader().await?;
             let caller = self.caller(&mut reader).await?;
             let repeat = self.repeat(&mut reader, new.repeatability).await?;
@@ -101,7 +101,7 @@ impl Desk<'_> {
     /// # Errors
     /// [`ChatError::Forbidden`] to who is not a participant.
     pub async fn update_thread(&self, thread: ThreadId, change: ThreadChange) -> Result<(), ChatError> {
-        retry!(self, _lost, {
+        retry!(self, thread, _lost, {
             let mut reader = self.reader().await?;
             let (member, standing) = self.member(&mut reader, thread).await?;
             let key = self.thread_key(&mut reader, thread).await?;
@@ -134,7 +134,7 @@ impl Desk<'_> {
     /// # Errors
     /// [`ChatError::Forbidden`] to who is not a participant; [`ChatError::ThreadDeleted`] when it is deleted already.
     pub async fn delete_thread(&self, thread: ThreadId) -> Result<(), ChatError> {
-        retry!(self, _lost, {
+        retry!(self, thread, _lost, {
             let mut reader = self.reader().await?;
             let (member, _) = self.member(&mut reader, thread).await?;
             let now = self.clock.now();

@@ -71,11 +71,15 @@ pub struct IdentityDesk<'a> {
 
 /// Builds a commit anew for as long as it loses against others, within the limit.
 macro_rules! retry {
-    ($desk:expr, $attempt:expr) => {{
+    ($desk:expr, $user:expr, $attempt:expr) => {{
+        let mut turn = None;
         for _ in 0..$desk.attempts.max(1) {
             match $attempt.await {
                 Err(IdentityError::Store(StoreError::Conflict)) => {}
                 done => return done,
+            }
+            if turn.is_none() {
+                turn = Some($desk.cache.turns().take(*$user.as_bytes()).await);
             }
         }
         Err(IdentityError::Busy)
@@ -107,7 +111,7 @@ impl IdentityDesk<'_> {
     /// # Errors
     /// [`IdentityError::NotOwned`] for an identity that is not there.
     pub async fn issue(&self, user: UserId, grant: Grant) -> Result<IssuedToken, IdentityError> {
-        retry!(self, self.issue_once(user, grant))
+        retry!(self, user, self.issue_once(user, grant))
     }
 
     /// Ends all tokens of `user` made so far, on every node with the next request.
@@ -115,7 +119,7 @@ impl IdentityDesk<'_> {
     /// # Errors
     /// [`IdentityError::NotOwned`] for an identity that is not there.
     pub async fn revoke(&self, user: UserId) -> Result<(), IdentityError> {
-        retry!(self, self.revoke_once(user))
+        retry!(self, user, self.revoke_once(user))
     }
 
     /// Deletes `user`: ends its tokens, and destroys the keys of what it wrote, in one commit.
@@ -127,7 +131,7 @@ impl IdentityDesk<'_> {
     /// # Errors
     /// [`IdentityError::Store`].
     pub async fn delete(&self, user: UserId) -> Result<(), IdentityError> {
-        retry!(self, self.delete_once(user))
+        retry!(self, user, self.delete_once(user))
     }
 
     async fn issue_once(&self, user: UserId, grant: Grant) -> Result<IssuedToken, IdentityError> {
