@@ -34,6 +34,9 @@ pub(crate) enum Error {
         /// The beginning of the answer's body.
         body: String,
     },
+    /// The server counts requests; a run needs as many as it can make.
+    #[error("{0}: the server limits how often it may be asked; run it with its rates off")]
+    Limited(&'static str),
     /// The server's answer lacks what it must have.
     #[error("{doing}: the answer lacks {missing}")]
     Answer {

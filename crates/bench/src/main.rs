@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
 
 use args::{Args, Command};
 use error::{Error, Result};
@@ -44,9 +45,20 @@ fn start(command: &Command) -> Result<bool> {
         tokio::select! {
             result = dispatch(command) => result,
             // What the run has started ends when its future is dropped.
-            _ = tokio::signal::ctrl_c() => Err(Error::Usage("interrupted".into())),
+            result = told_to_end() => Err(result.err().unwrap_or_else(|| Error::Usage("interrupted".into()))),
         }
     })
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn told_to_end() -> Result<()> {
+    let listen = |kind| signal(kind).map_err(|e| Error::io("listen for signals", e));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
 }
 
 /// The client takes one thread, and so one processor at most: the server has the other. The bare endpoint is a server and

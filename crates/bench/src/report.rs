@@ -53,8 +53,8 @@ pub(crate) struct Check {
     pub(crate) value: f64,
     /// The worst that passes.
     pub(crate) required: f64,
-    /// What is hoped for.
-    pub(crate) goal: f64,
+    /// What is hoped for, when that is more than what is required.
+    pub(crate) goal: Option<f64>,
     /// How it stands.
     pub(crate) verdict: Verdict,
 }
@@ -63,13 +63,19 @@ impl Check {
     /// A figure that should be small.
     pub(crate) fn at_most(name: impl Into<String>, value: f64, required: f64, goal: f64) -> Self {
         let verdict = verdict(value <= required, value <= goal);
-        Self { name: name.into(), value, required, goal, verdict }
+        Self { name: name.into(), value, required, goal: Some(goal), verdict }
+    }
+
+    /// A figure that should not pass `required`; no smaller one is hoped for.
+    pub(crate) fn within(name: impl Into<String>, value: f64, required: f64) -> Self {
+        let verdict = verdict(value <= required, false);
+        Self { name: name.into(), value, required, goal: None, verdict }
     }
 
     /// A figure that should be great.
     pub(crate) fn at_least(name: impl Into<String>, value: f64, required: f64, goal: f64) -> Self {
         let verdict = verdict(value >= required, value >= goal);
-        Self { name: name.into(), value, required, goal, verdict }
+        Self { name: name.into(), value, required, goal: Some(goal), verdict }
     }
 }
 
@@ -95,8 +101,8 @@ pub(crate) fn checks(checks: &[Check]) -> String {
             Verdict::Pass => "pass",
             Verdict::Goal => "goal",
         };
-        let row = [check.value, check.required, check.goal].map(number);
-        let [value, required, goal] = row;
+        let (value, required) = (number(check.value), number(check.required));
+        let goal = check.goal.map_or_else(|| "-".to_owned(), number);
         table.row([check.name.clone(), value, required, goal, verdict.to_owned()]);
     }
     table.render()
@@ -270,6 +276,9 @@ mod tests {
         assert_eq!([low(600.1), low(600.0), low(450.0)], [Verdict::Fail, Verdict::Pass, Verdict::Goal]);
         let high = |v| Check::at_least("x", v, 0.20, 0.35).verdict;
         assert_eq!([high(0.19), high(0.20), high(0.36)], [Verdict::Fail, Verdict::Pass, Verdict::Goal]);
+        let within = |v| Check::within("x", v, 1.5).verdict;
+        assert_eq!([within(1.6), within(1.5)], [Verdict::Fail, Verdict::Pass]);
+        assert!(checks(&[Check::within("x", 1.0, 1.5)]).contains("  -  "), "no goal");
         let mixed = [Check::at_most("a", 1.0, 2.0, 0.5), Check::at_most("b", 3.0, 2.0, 1.0)];
         assert!(passed(&mixed[..1]) && !passed(&mixed));
         assert!(checks(&mixed).contains("FAIL"));

@@ -16,7 +16,7 @@ async def test_add_list_and_remove(sdk):
     owner, first, second = await sdk.user(), await sdk.user("chat.join"), await sdk.user()
     thread = await sdk.make_thread(owner)
     own = owner.thread(thread)
-    since = datetime.datetime(2024, 2, 3, 4, 5, 6, tzinfo=datetime.timezone.utc)
+    since = moment((await own.send_message("from here on")).id)
     refused = await own.add_participants(
         [first.as_participant(display_name="First", share_history_time=since), second.as_participant()]
     )
@@ -28,7 +28,7 @@ async def test_add_list_and_remove(sdk):
     assert members[first.id].share_history_time == since
 
     added = (await history(own))[0]
-    assert (added.type, added.sequence_id) == (ChatMessageType.PARTICIPANT_ADDED, "3")
+    assert (added.type, added.sequence_id) == (ChatMessageType.PARTICIPANT_ADDED, "4")
     assert ids_of(added.content.participants) == {first.id, second.id}
     assert {p.identifier.raw_id: p.display_name for p in added.content.participants}[first.id] == "First"
     assert added.content.initiator == owner.identifier and added.sender is None
@@ -37,7 +37,7 @@ async def test_add_list_and_remove(sdk):
     assert await first.thread(thread).remove_participant(second.identifier) is None
     assert ids_of(await items(own.list_participants())) == {owner.id, first.id}
     removed = (await history(own))[0]
-    assert (removed.type, removed.sequence_id) == (ChatMessageType.PARTICIPANT_REMOVED, "4")
+    assert (removed.type, removed.sequence_id) == (ChatMessageType.PARTICIPANT_REMOVED, "5")
     assert ids_of(removed.content.participants) == {second.id}
     assert removed.content.initiator == first.identifier and removed.sender is None
 

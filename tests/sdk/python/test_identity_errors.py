@@ -34,7 +34,6 @@ async def test_a_wrong_key_is_401_on_every_operation(sdk):
         ("create", identity.create_user),
         ("create with token", lambda: identity.create_user_and_token(["chat"])),
     ]
-    calls.append(("teams", lambda: identity.get_token_for_teams_user("t", "a", "u")))
     calls += await operations(identity, known)
     for _, call in calls:
         with shows.fails(401, "badKey"):

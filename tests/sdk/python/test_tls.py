@@ -47,7 +47,8 @@ def refused(server, ciphers, highest) -> str:
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1], ids=["1.0", "1.1"])
 def test_older_versions_are_refused_by_the_server(server, version):
     # An alert of the server: had our own library refused to offer it, the reason would be another.
-    assert refused(server, "ALL:@SECLEVEL=0", version) == "TLSV1_ALERT_PROTOCOL_VERSION"
+    alerts = ("TLSV1_ALERT_PROTOCOL_VERSION", "SSLV3_ALERT_HANDSHAKE_FAILURE")
+    assert refused(server, "ALL:@SECLEVEL=0", version) in alerts
 
 
 @pytest.mark.parametrize(

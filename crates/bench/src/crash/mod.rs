@@ -62,6 +62,12 @@ pub(crate) async fn run(args: &CrashArgs) -> Result<bool> {
         }
     };
     report.lost = broken.len();
+    report::note(&format!(
+        "{} writes in flight at a kill, {} of them were there afterwards; slowest restart {} ms",
+        count(report.in_flight as u64),
+        count(report.in_flight_kept as u64),
+        report::number(report.slowest_restart_ms)
+    ));
     if !broken.is_empty() {
         explain(&mut server, &report, &broken);
     }

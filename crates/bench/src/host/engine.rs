@@ -116,7 +116,7 @@ impl Drop for Database {
 fn configuration(conninfo: &str, data: &Path) -> String {
     let data = data.display();
     format!(
-        "[listener]\naddress = '127.0.0.1:0'\n\n[[cell]]\ngeography = 'unitedstates'\n\
+        "[listener]\naddress = '127.0.0.1:0'\nself_signed = true\ndata = '{data}'\n\n[[cell]]\ngeography = 'unitedstates'\n\
          engine = {{ kind = 'postgres', url = '{conninfo}' }}\nkms = {{ kind = 'local', path = '{data}/root.key' }}\n\n\
          [[resource]]\nname = 'alpha'\ngeography = 'unitedstates'\n"
     )

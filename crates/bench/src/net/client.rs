@@ -82,6 +82,9 @@ impl<'a> Answer<'a> {
         if self.status == expected {
             return Ok(self.body);
         }
+        if self.status == 429 {
+            return Err(Error::Limited(doing));
+        }
         let body = String::from_utf8_lossy(&self.body[..self.body.len().min(400)]).into_owned();
         Err(Error::Status { doing, expected, status: self.status, body })
     }
@@ -173,6 +176,8 @@ mod tests {
             text.contains("403") && text.contains("Forbidden") && text.contains("send a message"),
             "{text}"
         );
+        let limited = Answer { status: 429, body: b"" }.expect("send a message", 201).unwrap_err();
+        assert!(matches!(limited, Error::Limited("send a message")));
         assert_eq!(Answer { status: 201, body: b"x" }.expect("send", 201).unwrap(), b"x");
     }
 }

@@ -11,6 +11,7 @@ mod fault;
 mod lock;
 mod reader;
 mod schema;
+mod seen;
 mod writer;
 
 use std::path::PathBuf;

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::checkpoint::{self, Checkpoints};
 use super::fault;
 use super::schema::{Shared, Statements, find_resource};
+use super::seen::{At, Seen};
 use crate::commit::{Commit, CommitError, Precondition, RowKey, Write};
 use crate::engine::{EngineError, Fates};
 use crate::keyspace::{Class, KeyspaceDef};
@@ -40,8 +41,12 @@ pub(super) struct Writer<'c> {
     spaces: Vec<Space<'c>>,
     begin: Statement<'c>,
     commit: Statement<'c>,
+    rollback: Statement<'c>,
     /// Resources first seen in the batch at hand; nobody else knows their numbers before it is durable.
     new_resources: HashMap<ResourceId, i64>,
+    /// The resource last asked for: most batches are of few.
+    recent: Option<(ResourceId, i64)>,
+    seen: Seen,
     /// What the batch at hand did.
     wrote: bool,
     erased: bool,
@@ -60,11 +65,12 @@ impl<'c> Writer<'c> {
         checkpoints: &'c Checkpoints,
         inbox: &Receiver<Job>,
     ) {
-        let prepared = connection
-            .prepare("BEGIN IMMEDIATE")
-            .and_then(|begin| Ok((begin, connection.prepare("COMMIT")?)));
-        // Without these two nothing can be done; whoever sends a job then hears that the store is closed.
-        let Ok((begin, commit)) = prepared else { return };
+        let sql = |sql| connection.prepare(sql);
+        // Without these nothing can be done; whoever sends a job then hears that the store is closed.
+        let (Ok(begin), Ok(commit), Ok(rollback)) = (sql("BEGIN IMMEDIATE"), sql("COMMIT"), sql("ROLLBACK"))
+        else {
+            return;
+        };
         let mut writer = Self {
             connection,
             shared,
@@ -72,7 +78,10 @@ impl<'c> Writer<'c> {
             spaces: Vec::new(),
             begin,
             commit,
+            rollback,
             new_resources: HashMap::new(),
+            recent: None,
+            seen: Seen::new(),
             wrote: false,
             erased: false,
             failed: None,
@@ -141,17 +150,17 @@ impl<'c> Writer<'c> {
         for commit in batch {
             fates.push(self.one(commit)?);
         }
-        if self.wrote {
-            self.commit.execute([])?;
-        } else {
-            self.undo();
-        }
+        // One that wrote nothing has nothing to make durable.
+        let end = if self.wrote { &mut self.commit } else { &mut self.rollback };
+        end.execute([])?;
         Ok(fates)
     }
 
     /// Undoes what the transaction wrote, when there is one: some errors have undone it already.
     fn undo(&mut self) {
         self.new_resources.clear();
+        self.recent = None;
+        self.seen.forget();
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {
@@ -193,31 +202,45 @@ impl<'c> Writer<'c> {
                 self.version(row)?.is_some_and(|found| u64::try_from(found) == Ok(*version))
             }
             Precondition::LastIs { keyspace, resource, prefix, last } => {
-                self.last(keyspace, *resource, prefix)? == *last
+                self.last_is(keyspace, *resource, prefix, last.as_deref())?
             }
         })
     }
 
     fn version(&mut self, row: &RowKey) -> Result<Option<i64>, Fault> {
-        let Some(resource) = self.resource(row.resource)? else { return Ok(None) };
+        let Some(resource) = self.resource(row.resource) else { return Ok(None) };
         let Some(space) = self.find(row.keyspace) else { return Ok(None) };
+        let at = At { space, resource, key: &row.key };
+        if let Some(known) = self.seen.version(at) {
+            return Ok(known);
+        }
         let statement = &mut self.spaces[space].version;
-        statement.query_row((resource, &row.key), |found| found.get(0)).optional()
+        let found = statement.query_row((resource, &row.key), |found| found.get(0)).optional()?;
+        self.seen.learn_version(at, found);
+        Ok(found)
     }
 
-    fn last(
+    fn last_is(
         &mut self,
         keyspace: &'static KeyspaceDef,
         resource: ResourceId,
         prefix: &[u8],
-    ) -> Result<Option<Vec<u8>>, Fault> {
-        let Some(resource) = self.resource(resource)? else { return Ok(None) };
-        let Some(space) = self.find(keyspace) else { return Ok(None) };
-        let [bounded, unbounded] = &mut self.spaces[space].last;
-        match successor(prefix) {
-            Some(high) => bounded.query_row((resource, prefix, high), |found| found.get(0)).optional(),
-            None => unbounded.query_row((resource, prefix), |found| found.get(0)).optional(),
+        last: Option<&[u8]>,
+    ) -> Result<bool, Fault> {
+        let Some(resource) = self.resource(resource) else { return Ok(last.is_none()) };
+        let Some(space) = self.find(keyspace) else { return Ok(false) };
+        let at = At { space, resource, key: prefix };
+        if let Some(known) = self.seen.last_is(at, last) {
+            return Ok(known);
         }
+        let [bounded, unbounded] = &mut self.spaces[space].last;
+        let found: Option<Vec<u8>> = match successor(prefix) {
+            Some(high) => bounded.query_row((resource, prefix, high), |found| found.get(0)).optional()?,
+            None => unbounded.query_row((resource, prefix), |found| found.get(0)).optional()?,
+        };
+        let holds = found.as_deref() == last;
+        self.seen.learn_last(at, found);
+        Ok(holds)
     }
 
     fn write(&mut self, write: Write) -> Result<(), Fault> {
@@ -226,12 +249,14 @@ impl<'c> Writer<'c> {
                 let resource = self.make_resource(row.resource)?;
                 let Some(space) = self.find(row.keyspace) else { return Ok(()) };
                 self.spaces[space].put.execute((resource, &row.key, value.as_bytes()))?;
+                self.seen.put(At { space, resource, key: &row.key });
                 self.wrote = true;
             }
             Write::Delete(row) => {
-                let Some(resource) = self.resource(row.resource)? else { return Ok(()) };
+                let Some(resource) = self.resource(row.resource) else { return Ok(()) };
                 let Some(space) = self.find(row.keyspace) else { return Ok(()) };
                 let gone = self.spaces[space].delete.execute((resource, &row.key))? > 0;
+                self.seen.deleted(At { space, resource, key: &row.key });
                 self.wrote |= gone;
                 self.erased |= gone && row.keyspace.class == Class::Key;
             }
@@ -246,13 +271,18 @@ impl<'c> Writer<'c> {
         self.spaces.iter().position(same).or_else(|| self.spaces.iter().position(named))
     }
 
-    fn resource(&self, resource: ResourceId) -> Result<Option<i64>, Fault> {
-        // This thread alone makes them, so what is not known here is not there.
-        Ok(self.new_resources.get(&resource).copied().or_else(|| self.shared.resource(resource)))
+    /// The number of a resource. This thread alone makes them, so what is not known here is not there.
+    fn resource(&mut self, resource: ResourceId) -> Option<i64> {
+        if let Some((_, number)) = self.recent.filter(|(recent, _)| *recent == resource) {
+            return Some(number);
+        }
+        let number = self.new_resources.get(&resource).copied().or_else(|| self.shared.resource(resource))?;
+        self.recent = Some((resource, number));
+        Some(number)
     }
 
     fn make_resource(&mut self, resource: ResourceId) -> Result<i64, Fault> {
-        if let Some(number) = self.resource(resource)? {
+        if let Some(number) = self.resource(resource) {
             return Ok(number);
         }
         let mut insert = self.connection.prepare_cached("INSERT INTO resource (uuid) VALUES (?1)")?;
