@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn malformed_bytes_are_refused() {
-        assert_eq!(String::decode(&[b'a']), Err(KeyError), "no end");
+        assert_eq!(String::decode(b"a"), Err(KeyError), "no end");
         assert_eq!(String::decode(&[b'a', 0]), Err(KeyError), "half an end");
         assert_eq!(String::decode(&[0, 2]), Err(KeyError), "an unknown mark");
         assert_eq!(String::decode(&[0xC3, 0, 1]), Err(KeyError), "not UTF-8");

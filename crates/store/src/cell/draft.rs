@@ -140,7 +140,8 @@ impl Draft {
         }
     }
 
-    /// Puts the commit in line, behind every one submitted before it, without waiting.
+    /// Puts the commit in line, behind every one submitted before it, without waiting. Preconditions are numbered in the
+    /// order they were expected; those past them are of scope keys that were sealed under.
     ///
     /// # Errors
     /// [`StoreError::Full`], [`StoreError::TooLarge`] or [`StoreError::Closed`]; then it will not happen.

@@ -127,8 +127,8 @@ impl Cell {
         }
     }
 
-    /// Begins to read the records of `resource`: a view of one moment. Drop it soon; see
-    /// [`crate::engine::Snapshot`] for why.
+    /// Begins to read the records of `resource`: a view of one moment. Drop it soon (see [`crate::engine::Snapshot`] for
+    /// why), and hold only one at a time: those who each hold one and wait for another could wait for ever.
     ///
     /// # Errors
     /// [`StoreError::UnknownResource`], or when the engine or the key service fails.
@@ -140,7 +140,7 @@ impl Cell {
         Ok(Reader::new(self.clone(), resource, key, epoch, snapshot))
     }
 
-    /// Begins a commit to the records of `resource`.
+    /// Begins a commit to the records of `resource`. While holding a reader, use [`Reader::draft`].
     ///
     /// # Errors
     /// [`StoreError::UnknownResource`], or when the engine or the key service fails.

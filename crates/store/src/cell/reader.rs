@@ -7,7 +7,7 @@ use base::ResourceId;
 use guard::{OpenError, ScopeKey};
 
 use super::record::{Keyspace, Opened, Versioned, unframe};
-use super::{Cell, KeyRange};
+use super::{Cell, Draft, KeyRange};
 use crate::codec::{KeyCodec, key_bytes};
 use crate::commit::{Row, RowKey};
 use crate::engine::Snapshot;
@@ -49,6 +49,13 @@ impl Reader {
     #[must_use]
     pub const fn resource(&self) -> ResourceId {
         self.resource
+    }
+
+    /// Begins a commit to the same resource. Unlike [`Cell::draft`] it waits for nothing, so it is the way to begin one
+    /// while a reader is held.
+    #[must_use]
+    pub fn draft(&self) -> Draft {
+        Draft::new(self.cell.clone(), self.resource, Arc::clone(&self.key))
     }
 
     /// One record, `None` when there is none.

@@ -44,11 +44,10 @@ impl Connections {
                 "the PostgreSQL connection string is malformed: see libpq's documentation".into(),
             )
         })?;
-        config
-            .application_name("chancery")
-            .connect_timeout(CONNECT)
-            .keepalives_idle(SILENT / 2)
-            .tcp_user_timeout(SILENT);
+        config.connect_timeout(CONNECT).keepalives_idle(SILENT / 2).tcp_user_timeout(SILENT);
+        if config.get_application_name().is_none() {
+            config.application_name("chancery");
+        }
         let session = match &options.schema {
             None => SESSION.to_owned(),
             Some(schema) if fits(schema) => {

@@ -200,8 +200,7 @@ mod tests {
     fn state_after(bytes: u64, moved: u64, erased: bool) -> State {
         let checkpoints = Checkpoints::new(Duration::ZERO);
         checkpoints.wrote(progress(bytes, moved), PAGE, erased);
-        let state = *checkpoints.lock();
-        state
+        *checkpoints.lock()
     }
 
     #[test]
