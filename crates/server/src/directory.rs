@@ -128,3 +128,45 @@ impl Directory {
         &self.resources
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestApp;
+
+    async fn renamed(test: &TestApp, name: &str, public_hosts: &[&str]) -> Arc<ResourceEntry> {
+        let like = test.resource();
+        let hosts = public_hosts.iter().map(|host| (*host).to_owned()).collect();
+        let (cell, tokens) = (like.cell().clone(), CellTokens::open(like.cell()).await.unwrap());
+        let entry = ResourceEntry::new(like.id(), name.to_owned(), cell, Vec::new(), Arc::new(tokens), hosts);
+        Arc::new(entry)
+    }
+
+    #[tokio::test]
+    async fn a_host_leads_to_one_resource_or_none() {
+        let test = TestApp::new().await;
+        let first = renamed(&test, "First", &["chat.example.org"]).await;
+        let second =
+            renamed(&test, "second", &["Chat.example.net:8443", "chat.example.org", "bad host"]).await;
+        let directory = Directory::new(vec![first, second]);
+        let found = |host: &str| directory.find(host).map(|entry| entry.name());
+        for host in ["first.localhost", "localhost:1", "127.0.0.1", "[::1]", "chat.example.org:443"] {
+            assert_eq!(found(host), Some("First"), "{host}");
+        }
+        for host in ["second.localhost.", "chat.example.net", "CHAT.EXAMPLE.NET:8443"] {
+            assert_eq!(found(host), Some("second"), "{host}");
+        }
+        for host in ["first", "example.org", "bad host", "third.localhost", "127.0.0.2", ""] {
+            assert_eq!(found(host), None, "{host}");
+        }
+        assert!(Directory::new(Vec::new()).find("localhost").is_none());
+    }
+
+    #[tokio::test]
+    async fn its_debug_form_holds_no_key() {
+        let test = TestApp::new().await;
+        let shown = format!("{:?} {:?}", test.resource(), test.app.state().directory);
+        let key = test.resource().access_keys()[0].to_base64();
+        assert!(shown.contains("contoso") && !shown.contains(key.expose().as_str()));
+    }
+}

@@ -1,6 +1,9 @@
 //! The server: listeners, handlers, services, configuration and the command line.
 
 pub mod api;
+pub mod cli;
+pub mod config;
+pub mod dev;
 pub mod directory;
 pub mod http;
 pub mod job;

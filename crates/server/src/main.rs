@@ -1,2 +1,7 @@
-//! chancery
-fn main() {}
+//! The program `chancery`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    server::cli::run()
+}

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -39,6 +40,17 @@ struct Shared {
     wake: Notify,
     most_waiting: usize,
     most_merged: usize,
+    commits: AtomicU64,
+    batches: AtomicU64,
+}
+
+/// What a queue has done since it began, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GroupStats {
+    /// Commits that were given to the engine.
+    pub commits: u64,
+    /// Batches they were merged into.
+    pub batches: u64,
 }
 
 #[derive(Default)]
@@ -69,6 +81,8 @@ impl GroupCommit {
             wake: Notify::new(),
             most_waiting: limits.commit_queue.max(1),
             most_merged: limits.commit_batch.max(1),
+            commits: AtomicU64::new(0),
+            batches: AtomicU64::new(0),
         });
         let mut runner = JoinSet::new();
         runner.spawn(run(Arc::clone(&shared), engine));
@@ -114,6 +128,13 @@ impl GroupCommit {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.shared.lock().entries.len()
+    }
+
+    /// What it has done so far, for metrics.
+    #[must_use]
+    pub fn stats(&self) -> GroupStats {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        GroupStats { commits: read(&self.shared.commits), batches: read(&self.shared.batches) }
     }
 
     /// Takes no more commits, and returns when every one already in line has its fate.
@@ -207,6 +228,8 @@ impl Drop for CloseOnExit {
 async fn run(shared: Arc<Shared>, engine: Arc<dyn Engine>) {
     let exit = CloseOnExit(shared);
     while let Some((commits, waiters)) = exit.0.next().await {
+        exit.0.commits.fetch_add(commits.len() as u64, Ordering::Relaxed);
+        exit.0.batches.fetch_add(1, Ordering::Relaxed);
         match engine.apply(commits).await {
             Ok(fates) => {
                 let mut fates = fates.into_iter();

@@ -269,6 +269,8 @@ mod tests {
         assert!(cache.resource(ResourceId::CELL, last).is_some());
         assert!(cache.scope(ResourceId::CELL, &scope, START.plus(KEY_LIFETIME)).is_none());
         assert!(cache.resource(ResourceId::CELL, START.plus(KEY_LIFETIME)).is_none());
+        let swept = START.plus(KEY_LIFETIME).plus(KEY_LIFETIME);
+        assert!(cache.resource(ResourceId::CELL, swept).is_none());
         assert!(cache.lock().scopes.is_empty() && cache.lock().resources.is_empty(), "they were dropped");
     }
 

@@ -9,17 +9,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ApiError, ApiVersion, thread_id};
 
-pub mod request;
-pub mod response;
+mod message;
+mod request;
+mod response;
+mod rules;
 
+pub use message::{Message, MessageContent};
 pub use request::{
     AddParticipants, CreateThread, NewParticipant, Patch, ReadReceiptRequest, RemoveParticipant, SendMessage,
     TextKind, Typing, UpdateMessage, UpdateThread,
 };
 pub use response::{
-    AddedParticipants, CreatedThread, InvalidParticipant, Message, MessageContent, Page, Participant,
-    ReadReceipt, SentMessage, Thread, ThreadItem,
+    AddedParticipants, CreatedThread, InvalidParticipant, Page, Participant, ReadReceipt, Render,
+    SentMessage, Thread, ThreadItem, View,
 };
+pub use rules::fits_message;
 
 /// The first version that knows `kind` in identifiers (Common 2022-07-13).
 pub const KNOWS_KIND: ApiVersion = ApiVersion::known("2023-11-07");

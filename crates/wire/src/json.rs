@@ -2,9 +2,12 @@
 //! it, so that two readers of the same bytes can never see two requests. Errors say where and what, and never quote.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
 use base::limits::MAX_JSON_DEPTH;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ApiError;
@@ -12,12 +15,31 @@ use crate::ApiError;
 /// Objects with at most this many keys are compared pairwise; larger ones are sorted.
 const FEW_KEYS: usize = 12;
 
-/// Reads a request body.
+/// Reads a request body that is an object.
+///
+/// # Errors
+/// As [`read`], and when it is any other value: serde would take a list for an object whose properties stand in order.
+pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    read::<Object<T>>(body).map(|object| object.0)
+}
+
+/// Reads a request body that is an object and may be left out, whole or as the text `null`.
+///
+/// # Errors
+/// As [`parse`], except for the empty body.
+pub fn parse_optional<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, ApiError> {
+    if body.trim_ascii().is_empty() {
+        return Ok(T::default());
+    }
+    Ok(read::<Option<Object<T>>>(body)?.map(|object| object.0).unwrap_or_default())
+}
+
+/// Reads a request body of any shape.
 ///
 /// # Errors
 /// 400 when it is empty, not UTF-8, not JSON, nested deeper than [`MAX_JSON_DEPTH`], holds a key twice in one object
 /// (also spelled with escapes), has anything after the value, or is not of the shape of `T`.
-pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let text = std::str::from_utf8(body).map_err(|e| {
         let (line, column) = position(body, e.valid_up_to());
         ApiError::bad_request(format!("The request body is not UTF-8 text at line {line}, column {column}."))
@@ -35,15 +57,25 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     serde_json::from_str(text).map_err(|e| describe(&e))
 }
 
-/// Reads a request body that may be left out, whole or as the text `null`.
-///
-/// # Errors
-/// As [`parse`], except for the empty body.
-pub fn parse_optional<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, ApiError> {
-    if body.trim_ascii().is_empty() {
-        return Ok(T::default());
+/// A `T` written as an object and not, as derived code would also take it, as a list of its properties in order.
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Map<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Map<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Map(PhantomData))
     }
-    Ok(parse::<Option<T>>(body)?.unwrap_or_default())
 }
 
 /// Writes a value whose keys are all strings, which cannot fail.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::*;
 
 fn fault(body: &str) -> String {
-    parse::<Value>(body.as_bytes()).unwrap_err().message().to_owned()
+    read::<Value>(body.as_bytes()).unwrap_err().message().to_owned()
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn reads_what_json_allows() {
         "[1,[2,{}],{\"a\":[]}]",
         "\r\n\t{ \"a\" : { \"a\" : 1 } , \"b\" : [ { \"a\" : 1 } , { \"a\" : 2 } ] }",
     ] {
-        let ours: Value = parse(good.as_bytes()).unwrap();
+        let ours: Value = read(good.as_bytes()).unwrap();
         assert_eq!(ours, serde_json::from_str::<Value>(good).unwrap());
     }
 }
@@ -65,14 +65,14 @@ fn refuses_what_is_not_json_and_says_where() {
 
 #[test]
 fn refuses_text_that_is_not_utf8() {
-    let error = parse::<Value>(b"{\"a\":\n\"\xff\"}").unwrap_err();
+    let error = read::<Value>(b"{\"a\":\n\"\xff\"}").unwrap_err();
     assert_eq!((error.status(), error.code()), (400, "BadRequest"));
     assert!(error.message().contains("not UTF-8 text at line 2, column 2"), "{error}");
 }
 
 #[test]
 fn refuses_lone_surrogates() {
-    assert!(fault(r#"{"a":"\ud800"}"#).contains("surrogate"));
+    assert!(fault(r#"{"a":"\ud800"}"#).contains("hex escape"));
     assert!(fault(r#"{"\ud800":1}"#).contains("bad escape"));
 }
 
@@ -90,7 +90,7 @@ fn refuses_a_property_name_twice_however_it_is_spelled() {
         assert!(fault(bad).contains("property name twice"), "{bad}");
     }
     let many: Vec<String> = (0..50).map(|n| format!("\"k{n}\":{n}")).collect();
-    assert!(parse::<Value>(format!("{{{}}}", many.join(",")).as_bytes()).is_ok());
+    assert!(read::<Value>(format!("{{{}}}", many.join(",")).as_bytes()).is_ok());
     let message = fault(&format!("{{{},\n\"k3\":0}}", many.join(",")));
     assert!(message.contains("line 2, column 1: the object has this property name twice"), "{message}");
 }
@@ -98,11 +98,11 @@ fn refuses_a_property_name_twice_however_it_is_spelled() {
 #[test]
 fn nests_to_the_limit_and_no_deeper() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    assert!(parse::<Value>(nested(MAX_JSON_DEPTH).as_bytes()).is_ok());
+    assert!(read::<Value>(nested(MAX_JSON_DEPTH).as_bytes()).is_ok());
     assert!(fault(&nested(MAX_JSON_DEPTH + 1)).contains("nested too deeply"));
     assert!(fault(&"{\"a\":".repeat(100_000)).contains("nested too deeply"));
     let side_by_side = format!("[{}]", vec![nested(MAX_JSON_DEPTH - 1); 5].join(","));
-    assert!(parse::<Value>(side_by_side.as_bytes()).is_ok(), "depth is not the number of arrays");
+    assert!(read::<Value>(side_by_side.as_bytes()).is_ok(), "depth is not the number of arrays");
 }
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -132,7 +132,18 @@ fn errors_of_shape_never_quote_what_was_sent() {
     }
     let message = parse::<Shape>(br#"{"topic":7}"#).unwrap_err().message().to_owned();
     assert!(message.ends_with("column 10: expected a string."), "{message}");
-    assert!(parse::<Shape>(b"[]").unwrap_err().message().contains("expected"), "a list is no object");
+}
+
+#[test]
+fn a_list_is_no_object() {
+    assert!(serde_json::from_str::<Shape>(r#"["topic",1,2]"#).is_ok(), "what derived code lets by");
+    for bad in [r#"["topic",1,2]"#, "[]", "\"topic\"", "1", "null"] {
+        let error = parse::<Shape>(bad.as_bytes()).unwrap_err();
+        assert!(error.message().ends_with("expected an object."), "{bad}: {error}");
+    }
+    assert!(parse_optional::<Shape>(b"[]").is_err());
+    assert!(read::<Vec<Object<Shape>>>(br#"[{"topic":"a"},["b"]]"#).is_err(), "nor further in");
+    assert_eq!(read::<Vec<Object<Shape>>>(br#"[{"topic":"a"}]"#).unwrap()[0].0.topic, "a");
 }
 
 #[test]
@@ -161,8 +172,8 @@ fn a_body_that_may_be_left_out() {
 #[test]
 fn many_keys_cost_no_more_than_sorting_them() {
     let body: String = (0..40_000).map(|n| format!("\"{n:x}\":1,")).collect();
-    let body = format!("{{{}\"z\":1}}", body);
-    assert_eq!(parse::<BTreeMap<String, u8>>(body.as_bytes()).unwrap().len(), 40_001);
+    let body = format!("{{{body}\"z\":1}}");
+    assert_eq!(read::<BTreeMap<String, u8>>(body.as_bytes()).unwrap().len(), 40_001);
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -184,18 +195,18 @@ fn any_json() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn whatever_serde_writes_is_read_back(value in any_json()) {
-        prop_assert_eq!(parse::<Value>(&serde_json::to_vec(&value).unwrap()), Ok(value.clone()));
-        prop_assert_eq!(parse::<Value>(&serde_json::to_vec_pretty(&value).unwrap()), Ok(value));
+        prop_assert_eq!(read::<Value>(&serde_json::to_vec(&value).unwrap()), Ok(value.clone()));
+        prop_assert_eq!(read::<Value>(&serde_json::to_vec_pretty(&value).unwrap()), Ok(value));
     }
 
     #[test]
     fn bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = parse::<Value>(&bytes);
+        let _ = read::<Value>(&bytes);
     }
 
     #[test]
     fn near_json_is_judged_as_serde_does_or_more_strictly(text in r#"[\[\]{}:,"a\\u0061 1-]{0,40}"#) {
-        if let Ok(value) = parse::<Value>(text.as_bytes()) {
+        if let Ok(value) = read::<Value>(text.as_bytes()) {
             prop_assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
         }
     }

@@ -161,3 +161,99 @@ fn publish(young: &Path, path: &Path) -> Result<(), KmsError> {
     fs::remove_file(young)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use base::SeededRng;
+
+    use super::super::contract::{check, context, now};
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    fn fault(path: &Path) -> KeyFileFault {
+        match LocalKms::open_or_create(path, &SeededRng::new(9)) {
+            Err(KmsError::KeyFile(fault)) => fault,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn in_memory_keeps_the_contract() {
+        check(&LocalKms::in_memory(&SeededRng::new(1)), &LocalKms::in_memory(&SeededRng::new(2)));
+    }
+
+    #[test]
+    fn in_a_file_keeps_the_contract() {
+        let folder = folder();
+        let open = |name: &str| LocalKms::open_or_create(&folder.path().join(name), &SystemRng).unwrap();
+        check(&open("a.key"), &open("b.key"));
+    }
+
+    #[test]
+    fn the_file_is_made_once_and_then_kept() {
+        let folder = folder();
+        let path = folder.path().join("root.key");
+        let first = LocalKms::open_or_create(&path, &SeededRng::new(1)).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        assert_eq!((bytes.len(), mode(&path)), (KEY_LEN, 0o600));
+        let second = LocalKms::open_or_create(&path, &SeededRng::new(2)).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+        let key = ScopeKey::generate(&SeededRng::new(3), 1);
+        let wrapped = now(first.wrap(&context("europe", 1, 1), &key)).unwrap();
+        assert!(now(second.unwrap(&context("europe", 1, 1), &wrapped)).is_ok());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+        assert!(!wrapped.as_bytes().windows(8).any(|w| bytes.windows(8).any(|b| b == w)));
+        assert_eq!(format!("{first:?}"), "LocalKms { root: ScopeKey(generation 1), name: \"local\" }");
+    }
+
+    #[test]
+    fn a_key_made_meanwhile_is_not_replaced() {
+        let folder = folder();
+        let (young, path) = (folder.path().join("young"), folder.path().join("root.key"));
+        fs::write(&path, [1; 32]).unwrap();
+        write(&young, &[2; 32]).unwrap();
+        publish(&young, &path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), [1; 32]);
+        assert!(!young.exists());
+    }
+
+    #[test]
+    fn refuses_files_that_others_may_use() {
+        let folder = folder();
+        let path = folder.path().join("root.key");
+        fs::write(&path, [7; 32]).unwrap();
+        for bad in [0o640, 0o604, 0o660, 0o620, 0o610, 0o601, 0o777] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(bad)).unwrap();
+            assert_eq!(fault(&path), KeyFileFault::Permissions, "{bad:o}");
+        }
+        for good in [0o600, 0o400] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(good)).unwrap();
+            assert!(LocalKms::open_or_create(&path, &SystemRng).is_ok(), "{good:o}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_key_and_leaves_it() {
+        let folder = folder();
+        let path = folder.path().join("root.key");
+        for bad in [&[][..], &[1; 31], &[1; 33], &[0; 32]] {
+            let _ = fs::remove_file(&path);
+            fs::write(&path, bad).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            assert_eq!(fault(&path), KeyFileFault::Malformed);
+            assert_eq!(fs::read(&path).unwrap(), bad);
+        }
+        assert_eq!(fault(folder.path()), KeyFileFault::Malformed, "a folder");
+        assert_eq!(fault(Path::new("/")), KeyFileFault::Malformed, "a path without a name");
+        assert_eq!(fault(&folder.path().join("none/root.key")), KeyFileFault::Io(ErrorKind::NotFound));
+    }
+}

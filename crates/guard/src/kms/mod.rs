@@ -1,6 +1,8 @@
 //! Key services: who holds the key above all others. A resource key rests only as what a key service wrapped. One file
 //! per provider; it must never know what the keys seal.
 
+#[cfg(test)]
+pub(crate) mod contract;
 mod local;
 
 use std::future::Future;

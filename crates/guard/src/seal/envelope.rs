@@ -29,6 +29,7 @@ pub(super) const fn overhead(hint: usize) -> usize {
 }
 
 /// An envelope cut at its boundaries. Nothing is known yet of whether it is genuine.
+#[derive(Debug)]
 pub(super) struct Parts<'a> {
     /// From the version to the end of the hint: authenticated as it stands.
     pub(super) head: &'a [u8],
@@ -125,5 +126,107 @@ impl Aad {
     /// The bytes to authenticate.
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base::{Geography, ResourceId};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn place<'a>(geography: &'a Geography, keyspace: &'a str, key: &'a [u8], scope: &'a [u8]) -> Place<'a> {
+        Place { geography, resource: ResourceId::CELL, keyspace, key, scope }
+    }
+
+    #[test]
+    fn associated_data_is_what_the_document_says() {
+        let europe: Geography = "europe".parse().unwrap();
+        let aad = Aad::new(b"HEAD", &place(&europe, "ks", b"\x01", b"")).unwrap();
+        let expected = [
+            b"\0\0\0\x04HEAD\0\0\0\x06europe\0\0\0\x10".as_slice(),
+            &[0; 16],
+            b"\0\0\0\x02ks\0\0\0\x01\x01\0\0\0\0",
+        ]
+        .concat();
+        assert_eq!(aad.as_bytes(), expected);
+    }
+
+    #[test]
+    fn places_at_and_past_their_bounds() {
+        let longest: Geography = "g".repeat(40).parse().unwrap();
+        let (keyspace, key, scope) = ("k".repeat(65), vec![1; MAX_KEY + 1], vec![2; MAX_SCOPE + 1]);
+        let head = [3; FIXED + MAX_HINT + 1];
+        let fits = |h: usize, n: usize, k: usize, s: usize| {
+            Aad::new(&head[..h], &place(&longest, &keyspace[..n], &key[..k], &scope[..s])).map(|aad| aad.len)
+        };
+        assert_eq!(
+            fits(FIXED + MAX_HINT, 64, MAX_KEY, MAX_SCOPE),
+            Some(MAX_AAD),
+            "the buffer is just enough"
+        );
+        assert_eq!(fits(FIXED + MAX_HINT + 1, 64, MAX_KEY, MAX_SCOPE), None);
+        assert_eq!(fits(FIXED, 65, MAX_KEY, MAX_SCOPE), None);
+        assert_eq!(fits(FIXED, 64, MAX_KEY + 1, MAX_SCOPE), None);
+        assert_eq!(fits(FIXED, 64, MAX_KEY, MAX_SCOPE + 1), None);
+    }
+
+    #[test]
+    fn lengths_at_and_past_their_bounds() {
+        let (out, head) = begin(7, &[1; MAX_HINT], MAX_RECORD).unwrap();
+        assert_eq!((head, out.capacity()), (FIXED + MAX_HINT, overhead(MAX_HINT) + MAX_RECORD));
+        assert_eq!(begin(7, &[1; MAX_HINT + 1], 0), Err(SealError::HintTooLong));
+        assert_eq!(begin(7, &[1; 300], 0), Err(SealError::HintTooLong));
+        assert_eq!(begin(7, &[], MAX_RECORD + 1), Err(SealError::TooLong));
+
+        let mut bytes = vec![0; overhead(0) + MAX_RECORD];
+        bytes[..2].copy_from_slice(&[VERSION, SUITE]);
+        assert_eq!(parse(&bytes).unwrap().ciphertext.len(), MAX_RECORD);
+        bytes.push(0);
+        assert_eq!(parse(&bytes).err(), Some(OpenError::Malformed));
+    }
+
+    #[test]
+    fn says_first_what_it_cannot_read() {
+        assert_eq!(parse(&[]).err(), Some(OpenError::Malformed));
+        assert_eq!(parse(&[2]).err(), Some(OpenError::UnsupportedVersion(2)));
+        assert_eq!(parse(&[0, 9]).err(), Some(OpenError::UnsupportedVersion(0)));
+        assert_eq!(parse(&[1]).err(), Some(OpenError::Malformed));
+        assert_eq!(parse(&[1, 2]).err(), Some(OpenError::UnsupportedSuite(2)));
+        let mut bytes = vec![1, 1, 0, 0, 0, 1, 65];
+        bytes.resize(300, 0);
+        assert_eq!(parse(&bytes).err(), Some(OpenError::Malformed), "too long a hint");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_parsed_is_all_there(
+            mut bytes in prop::collection::vec(any::<u8>(), 0..300),
+            marked in any::<bool>(),
+        ) {
+            if let (true, [version, suite, ..]) = (marked, bytes.as_mut_slice()) {
+                (*version, *suite) = (VERSION, SUITE);
+            }
+            if let Ok(parts) = parse(&bytes) {
+                let all = [parts.head, parts.nonce, parts.commitment, parts.ciphertext, parts.tag].concat();
+                prop_assert_eq!(parts.hint, &parts.head[FIXED..]);
+                prop_assert_eq!(&parts.generation.to_be_bytes(), &parts.head[2..6]);
+                prop_assert_eq!(all, bytes);
+            }
+        }
+
+        #[test]
+        fn different_places_have_different_associated_data(
+            a in ("[a-c]{0,3}", "[a-c]{0,3}", "[a-c]{0,3}", "[a-c]{0,3}"),
+            b in ("[a-c]{0,3}", "[a-c]{0,3}", "[a-c]{0,3}", "[a-c]{0,3}"),
+        ) {
+            let uk: Geography = "uk".parse().unwrap();
+            let [x, y] = [&a, &b].map(|(head, keyspace, key, scope)| {
+                let place = place(&uk, keyspace, key.as_bytes(), scope.as_bytes());
+                Aad::new(head.as_bytes(), &place).unwrap().as_bytes().to_vec()
+            });
+            prop_assert_eq!(a == b, x == y);
+        }
     }
 }

@@ -3,6 +3,10 @@
 
 mod envelope;
 mod scope_key;
+#[cfg(test)]
+mod shake;
+#[cfg(test)]
+mod vectors;
 mod xaes;
 
 use std::fmt;

@@ -136,3 +136,188 @@ fn expand(prk: &hkdf::Prk, info: &[u8], out: &mut [u8; 32]) {
         .and_then(|okm| okm.fill(out))
         .expect("32 bytes are one block of HKDF-SHA-256");
 }
+
+#[cfg(test)]
+mod tests {
+    use base::limits::MAX_RECORD;
+    use base::{Geography, ResourceId, SeededRng};
+    use proptest::prelude::*;
+
+    use super::super::{MAX_HINT, envelope::overhead};
+    use super::*;
+
+    const TEXT: &[u8] = b"the quick brown fox";
+
+    fn europe() -> Geography {
+        "europe".parse().unwrap()
+    }
+
+    fn place(geography: &Geography) -> Place<'_> {
+        Place {
+            geography,
+            resource: ResourceId::from_bytes([7; 16]),
+            keyspace: "message",
+            key: b"row",
+            scope: b"s",
+        }
+    }
+
+    fn changed(sealed: &Sealed, change: impl FnOnce(&mut Vec<u8>)) -> Sealed {
+        let mut bytes = sealed.as_bytes().to_vec();
+        change(&mut bytes);
+        Sealed::from_stored(bytes)
+    }
+
+    #[test]
+    fn opens_what_it_sealed_and_says_only_how_to_find_the_key() {
+        let (rng, europe) = (SeededRng::new(1), europe());
+        let key = ScopeKey::generate(&rng, 3);
+        let sealed = key.seal(&rng, &place(&europe), b"hint", TEXT).unwrap();
+        assert_eq!(sealed.header().unwrap(), crate::Header { generation: 3, hint: b"hint" });
+        assert_eq!(key.open(&place(&europe), &sealed).unwrap(), TEXT);
+        assert_eq!(sealed.as_bytes().len(), TEXT.len() + overhead(4));
+        let again = Sealed::from_stored(sealed.clone().into_bytes());
+        assert_eq!(again, sealed);
+        assert_eq!(
+            again.into_bytes().capacity(),
+            TEXT.len() + overhead(4),
+            "one allocation, of the right size"
+        );
+        assert_eq!(format!("{sealed:?} {key:?}"), "Sealed(102 bytes) ScopeKey(generation 3)");
+        assert!(!sealed.as_bytes().windows(5).any(|w| w == b"quick"));
+        let other = key.seal(&rng, &place(&europe), b"hint", TEXT).unwrap();
+        assert_ne!(other, sealed, "each record has its own nonce");
+    }
+
+    #[test]
+    fn every_flipped_bit_is_refused() {
+        let (rng, europe) = (SeededRng::new(2), europe());
+        let key = ScopeKey::generate(&rng, 1);
+        let sealed = key.seal(&rng, &place(&europe), b"hint", TEXT).unwrap();
+        for bit in 0..sealed.as_bytes().len() * 8 {
+            let bad = changed(&sealed, |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
+            assert!(key.open(&place(&europe), &bad).is_err(), "bit {bit}");
+        }
+        for len in 0..sealed.as_bytes().len() {
+            let bad = changed(&sealed, |bytes| bytes.truncate(len));
+            assert!(key.open(&place(&europe), &bad).is_err(), "cut to {len}");
+            assert!(bad.header().is_ok() || len < overhead(4), "{len}");
+        }
+    }
+
+    #[test]
+    fn every_component_of_the_place_counts() {
+        let (rng, here, there) = (SeededRng::new(3), europe(), "uk".parse().unwrap());
+        let key = ScopeKey::generate(&rng, 1);
+        let right = place(&here);
+        let sealed = key.seal(&rng, &right, b"", TEXT).unwrap();
+        let elsewhere = [
+            Place { geography: &there, ..right },
+            Place { resource: ResourceId::CELL, ..right },
+            Place { keyspace: "messages", ..right },
+            Place { key: b"roW", ..right },
+            Place { key: b"", ..right },
+            Place { scope: b"", ..right },
+            Place { key: b"rows", scope: b"", ..right },
+            Place { scope: &[0; 257], ..right },
+        ];
+        for wrong in elsewhere {
+            assert_eq!(key.open(&wrong, &sealed), Err(OpenError::Refused), "{wrong:?}");
+        }
+        assert_eq!(key.open(&right, &sealed).unwrap(), TEXT);
+    }
+
+    #[test]
+    fn other_keys_are_told_apart_before_opening() {
+        let (rng, europe) = (SeededRng::new(4), europe());
+        let (key, other) = (ScopeKey::generate(&rng, 1), ScopeKey::generate(&rng, 1));
+        let later = ScopeKey::from_bytes(key.key.clone(), 2);
+        let sealed = key.seal(&rng, &place(&europe), b"", TEXT).unwrap();
+        assert_eq!(other.open(&place(&europe), &sealed), Err(OpenError::WrongKey));
+        assert_eq!(later.open(&place(&europe), &sealed), Err(OpenError::WrongGeneration));
+        let disguised = changed(&sealed, |bytes| bytes[5] = 2);
+        assert_eq!(later.open(&place(&europe), &disguised), Err(OpenError::Refused));
+        let committed = changed(&sealed, |bytes| bytes[31..63].copy_from_slice(&other.commitment));
+        assert_eq!(other.open(&place(&europe), &committed), Err(OpenError::Refused));
+        assert_eq!(key.open(&place(&europe), &committed), Err(OpenError::WrongKey));
+    }
+
+    #[test]
+    fn lengths_at_and_past_their_limits() {
+        let (rng, europe) = (SeededRng::new(5), europe());
+        let key = ScopeKey::generate(&rng, 1);
+        let text = vec![5; MAX_RECORD + 1];
+        let sealed = key.seal(&rng, &place(&europe), &[1; MAX_HINT], &text[1..]).unwrap();
+        assert_eq!(key.open(&place(&europe), &sealed).unwrap(), &text[1..]);
+        assert_eq!(key.seal(&rng, &place(&europe), b"", &text), Err(SealError::TooLong));
+        assert_eq!(key.seal(&rng, &place(&europe), &[1; MAX_HINT + 1], b""), Err(SealError::HintTooLong));
+        let far = Place { key: &[0; 257], ..place(&europe) };
+        assert_eq!(key.seal(&rng, &far, b"", b""), Err(SealError::PlaceTooLong));
+        let empty = key.seal(&rng, &place(&europe), b"", b"").unwrap();
+        assert_eq!(key.open(&place(&europe), &empty).unwrap(), b"");
+    }
+
+    #[test]
+    fn wraps_and_unwraps_keys() {
+        let (rng, europe) = (SeededRng::new(6), europe());
+        let (root, key) = (ScopeKey::generate(&rng, 1), ScopeKey::generate(&rng, 9));
+        let wrapped = key.wrap(&rng, &root, &place(&europe)).unwrap();
+        assert_eq!(wrapped.header().unwrap().generation, 1, "the wrapping key's");
+        let again = ScopeKey::unwrap(&root, &place(&europe), &wrapped).unwrap();
+        assert_eq!((again.generation(), &*again.key), (9, &*key.key));
+        let sealed = key.seal(&rng, &place(&europe), b"", TEXT).unwrap();
+        assert_eq!(again.open(&place(&europe), &sealed).unwrap(), TEXT);
+        assert_eq!(ScopeKey::unwrap(&key, &place(&europe), &wrapped).err(), Some(OpenError::WrongGeneration));
+        let elsewhere = Place { key: b"other", ..place(&europe) };
+        assert_eq!(ScopeKey::unwrap(&root, &elsewhere, &wrapped).err(), Some(OpenError::Refused));
+    }
+
+    #[test]
+    fn what_is_no_key_is_not_unwrapped() {
+        let (rng, europe) = (SeededRng::new(7), europe());
+        let root = ScopeKey::generate(&rng, 1);
+        for plain in [&[][..], &[1; 36], &[1; 38], &[2; 37], TEXT] {
+            let sealed = root.seal(&rng, &place(&europe), b"", plain).unwrap();
+            assert_eq!(ScopeKey::unwrap(&root, &place(&europe), &sealed).err(), Some(OpenError::Malformed));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn round_trip_and_any_change_is_refused(
+            seed in any::<u64>(),
+            generation in any::<u32>(),
+            hint in prop::collection::vec(any::<u8>(), 0..=MAX_HINT),
+            text in prop::collection::vec(any::<u8>(), 0..400),
+            row in prop::collection::vec(any::<u8>(), 0..=256),
+            scope in prop::collection::vec(any::<u8>(), 0..=256),
+            at in any::<prop::sample::Index>(),
+            flip in 1u8..,
+            tail in prop::collection::vec(any::<u8>(), 1..20),
+        ) {
+            let (rng, europe) = (SeededRng::new(seed), europe());
+            let key = ScopeKey::generate(&rng, generation);
+            let place = Place { key: &row, scope: &scope, ..place(&europe) };
+            let sealed = key.seal(&rng, &place, &hint, &text).unwrap();
+            prop_assert_eq!(&key.open(&place, &sealed).unwrap(), &text);
+            prop_assert_eq!(sealed.header().unwrap().hint, &hint);
+            let at = at.index(sealed.as_bytes().len());
+            prop_assert!(key.open(&place, &changed(&sealed, |bytes| bytes[at] ^= flip)).is_err());
+            prop_assert!(key.open(&place, &changed(&sealed, |bytes| bytes.truncate(at))).is_err());
+            prop_assert!(key.open(&place, &changed(&sealed, |bytes| bytes.extend(&tail))).is_err());
+            let longer = [scope.clone(), tail].concat();
+            prop_assert_eq!(key.open(&Place { scope: &longer, ..place }, &sealed), Err(OpenError::Refused));
+            let other = ScopeKey::generate(&rng, generation);
+            prop_assert_eq!(other.open(&place, &sealed), Err(OpenError::WrongKey));
+        }
+
+        #[test]
+        fn nothing_that_is_stored_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let (rng, europe) = (SeededRng::new(8), europe());
+            let sealed = Sealed::from_stored([&[1, 1, 0, 0, 0, 1], bytes.as_slice()].concat());
+            let key = ScopeKey::generate(&rng, 1);
+            prop_assert!(key.open(&place(&europe), &sealed).is_err());
+            let _ = Sealed::from_stored(bytes).header();
+        }
+    }
+}

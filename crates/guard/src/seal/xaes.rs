@@ -88,3 +88,89 @@ fn double(block: &mut [u8; 16]) {
     let carry = (wide >> 127) * 0x87;
     *block = ((wide << 1) ^ carry).to_be_bytes();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::shake::Shake128;
+    use super::*;
+
+    fn seal(key: [u8; 32], nonce: &[u8; NONCE], text: &[u8], aad: &[u8]) -> Vec<u8> {
+        let mut out = text.to_vec();
+        let tag = Xaes::new(&key).seal(nonce, aad, &mut out).unwrap();
+        out.extend_from_slice(&tag);
+        out
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    /// The two examples of the specification; with one the top bit of the block that K1 is made of is 0, with the
+    /// other 1.
+    #[test]
+    fn examples_of_the_specification() {
+        let nonce = b"ABCDEFGHIJKLMNOPQRSTUVWX";
+        assert_eq!(
+            hex(&seal([1; 32], nonce, b"XAES-256-GCM", b"")),
+            "ce546ef63c9cc60765923609b33a9a1974e96e52daf2fcf7075e2271"
+        );
+        assert_eq!(
+            hex(&seal([3; 32], nonce, b"XAES-256-GCM", b"c2sp.org/XAES-256-GCM")),
+            "986ec1832593df5443a179437fd083bf3fdb41abd740a21f71eb769d"
+        );
+    }
+
+    /// The accumulated vector of the specification: inputs from one SHAKE128 stream, all outputs into another.
+    #[test]
+    fn ten_thousand_accumulated_examples() {
+        let (mut inputs, mut outputs) = (Shake128::new(), Shake128::new());
+        for _ in 0..10_000 {
+            let (key, nonce) = (inputs.take::<32>(), inputs.take::<NONCE>());
+            let mut text = vec![0; usize::from(inputs.take::<1>()[0])];
+            inputs.read(&mut text);
+            let mut aad = vec![0; usize::from(inputs.take::<1>()[0])];
+            inputs.read(&mut aad);
+            let sealed = seal(key, &nonce, &text, &aad);
+            let (ciphertext, tag) = sealed.split_last_chunk().unwrap();
+            let mut opened = vec![0; ciphertext.len()];
+            Xaes::new(&key).open(&nonce, &aad, ciphertext, tag, &mut opened).unwrap();
+            assert_eq!(opened, text);
+            outputs.write(&sealed);
+        }
+        assert_eq!(
+            hex(&outputs.take::<32>()),
+            "e6b9edf2df6cec60c8cbd864e2211b597fb69a529160cd040d56c0c210081939"
+        );
+    }
+
+    #[test]
+    fn doubling_reduces_when_the_top_bit_falls_out() {
+        let mut block = [0; 16];
+        block[15] = 1;
+        double(&mut block);
+        assert_eq!(block[15], 2);
+        let mut block = [0; 16];
+        block[0] = 0x80;
+        double(&mut block);
+        assert_eq!((block[0], block[15]), (0, 0x87));
+    }
+
+    #[test]
+    fn refuses_what_was_not_sealed() {
+        let (cipher, nonce) = (Xaes::new(&[9; 32]), [5; NONCE]);
+        let mut text = *b"hello";
+        let tag = cipher.seal(&nonce, b"aad", &mut text).unwrap();
+        let mut out = [0; 5];
+        assert!(cipher.open(&nonce, b"aad", &text, &tag, &mut out).is_ok() && out == *b"hello");
+        assert!(cipher.open(&nonce, b"aaD", &text, &tag, &mut out).is_err());
+        for half in [0, 23] {
+            let mut other = nonce;
+            other[half] ^= 1;
+            assert!(
+                cipher.open(&other, b"aad", &text, &tag, &mut out).is_err(),
+                "both halves of the nonce count"
+            );
+        }
+        assert!(Xaes::new(&[8; 32]).open(&nonce, b"aad", &text, &tag, &mut out).is_err());
+    }
+}

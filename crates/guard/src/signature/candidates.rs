@@ -43,7 +43,7 @@ pub(super) fn form(target: &str) -> Option<String> {
     let mut written = form_urlencoded::Serializer::new(String::with_capacity(query.len() + 16));
     written.extend_pairs(form_urlencoded::parse(query.as_bytes()));
     let written = written.finish();
-    if written == query {
+    if written == query && !query.is_empty() {
         return None;
     }
     Some(if written.is_empty() { path.to_owned() } else { format!("{path}?{written}") })
@@ -111,7 +111,7 @@ mod tests {
             ("/a?q=(x)!", "/a?q=%28x%29%21"),
             ("/a?q=%2A", "/a?q=*"),
             ("/a?q", "/a?q="),
-            ("/a?", "/a?"),
+            ("/a?", "/a"),
             ("/a?&", "/a"),
             ("/a?q=%c3%a9", "/a?q=%C3%A9"),
             ("/a?q=%ff", "/a?q=%EF%BF%BD"),

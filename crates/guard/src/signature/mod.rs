@@ -200,3 +200,6 @@ pub fn sign_request(
     let authorization = format!("{SCHEME} SignedHeaders={SIGNED_HEADERS}&Signature={signature}");
     SignedHeaders { date, content_sha256, authorization }
 }
+
+#[cfg(test)]
+mod tests;

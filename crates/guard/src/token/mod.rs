@@ -52,3 +52,6 @@ pub enum TokenError {
     #[error("the token has expired")]
     Expired,
 }
+
+#[cfg(test)]
+mod tests;

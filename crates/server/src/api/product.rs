@@ -5,6 +5,7 @@ use wire::ApiError;
 
 use super::Handler;
 use crate::http::{Context, Reply};
+use crate::observe::health::Health;
 
 /// For how long a verifier may keep the key set, in seconds.
 const KEYS_MAX_AGE: &str = "public, max-age=300";
@@ -22,13 +23,27 @@ pub fn handler(name: &str) -> Option<Handler> {
 }
 
 async fn live(context: &Context) -> Result<Reply, ApiError> {
-    Ok(state(StatusCode::OK, context.state.health.live().to_owned()))
+    probe("health.live", &context.state.health).await
 }
 
 async fn ready(context: &Context) -> Result<Reply, ApiError> {
-    let found = context.state.health.ready().await;
-    let status = StatusCode::from_u16(found.status()).map_err(|_| ApiError::internal())?;
-    Ok(state(status, found.body()))
+    probe("health.ready", &context.state.health).await
+}
+
+/// The answer to a probe. It needs no resource: a probe knows no names, and a node may serve none yet.
+///
+/// # Errors
+/// 404 when the operation called `name` is no probe.
+pub async fn probe(name: &str, health: &Health) -> Result<Reply, ApiError> {
+    match name {
+        "health.live" => Ok(state(StatusCode::OK, health.live().to_owned())),
+        "health.ready" => {
+            let found = health.ready().await;
+            let status = StatusCode::from_u16(found.status()).map_err(|_| ApiError::internal())?;
+            Ok(state(status, found.body()))
+        }
+        _ => Err(ApiError::resource_not_found()),
+    }
 }
 
 /// The public keys of the cell in which the asked resource lives (RFC 7517).

@@ -22,11 +22,6 @@ use crate::directory::ResourceEntry;
 const WANTS_KEY: HeaderValue = HeaderValue::from_static("HMAC-SHA256");
 const WANTS_TOKEN: HeaderValue = HeaderValue::from_static("Bearer");
 
-/// The permission an operation asks for. None when no rule is called so: then nobody is let in.
-pub(crate) fn permission(operation: &Operation) -> Option<Permission> {
-    Permission::named(operation.permission)
-}
-
 /// The value of `WWW-Authenticate` in a 401 of `operation`.
 pub(crate) fn challenge(operation: &Operation) -> Option<HeaderValue> {
     match operation.access {
@@ -36,20 +31,20 @@ pub(crate) fn challenge(operation: &Operation) -> Option<HeaderValue> {
     }
 }
 
-/// Finds out who asks and lets in whom the operation's permission lets in.
+/// Finds out who asks and lets in whom the operation's permission lets in. Without a permission that is nobody.
 ///
 /// # Errors
 /// 401 when there is no credential, it does not hold, it is of another resource, or of a kind this operation does not
 /// take; 403 when a token lacks the scope.
 pub(crate) fn enter(
-    operation: &Operation,
+    permission: Option<Permission>,
     resource: &ResourceEntry,
     head: &Parts,
     body: &Bytes,
     limits: &Limits,
     now: Timestamp,
 ) -> Result<Caller, ApiError> {
-    let permission = permission(operation).ok_or_else(ApiError::unauthorized)?;
+    let permission = permission.ok_or_else(ApiError::unauthorized)?;
     let caller = match permission.door() {
         Door::Open => return Ok(Caller::Nobody),
         // The kind of credential is looked at before its worth: what can never be let in costs no cryptography.

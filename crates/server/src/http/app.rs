@@ -8,6 +8,7 @@ use ::http::{HeaderValue, Method, StatusCode, header};
 use base::limits::MAX_URI;
 use base::{Clock, Limits, Rng};
 use bytes::Bytes;
+use policy::Permission;
 use wire::operation::{Area, Body, OPERATIONS, Operation, Params};
 use wire::{ApiError, ApiVersion, Query, Route};
 
@@ -53,6 +54,7 @@ pub struct Setup {
 struct Row {
     operation: &'static Operation,
     handler: Option<Handler>,
+    permission: Option<Permission>,
     versions: Option<HeaderValue>,
 }
 
@@ -68,7 +70,8 @@ pub struct Routed {
     row: usize,
     params: Params,
     version: ApiVersion,
-    resource: Arc<ResourceEntry>,
+    /// None for a probe by a name that no resource has.
+    resource: Option<Arc<ResourceEntry>>,
 }
 
 impl App {
@@ -78,7 +81,7 @@ impl App {
         let rows = OPERATIONS.iter().zip(api::table()).map(|(operation, handler)| {
             let versions = (!operation.versions.is_empty()).then(|| operation.versions.join(", "));
             let versions = versions.and_then(|text| HeaderValue::from_str(&text).ok());
-            Row { operation, handler, versions }
+            Row { operation, handler, permission: Permission::named(operation.permission), versions }
         });
         let failures = Failures::new(setup.limits.auth_failures_per_minute);
         let state = State {
@@ -108,19 +111,24 @@ impl App {
         let (operation, params) = match wire::route(method, head.uri.path()) {
             Route::Found { operation, params } => (operation, params),
             Route::MethodNotAllowed { allow } if head.method == Method::OPTIONS => {
-                self.resource(head, None)?;
+                self.resource(head)?;
                 return Err(Refused::Options(allow));
             }
             Route::MethodNotAllowed { allow } => {
-                self.resource(head, None)?;
+                self.resource(head)?;
                 return Err(ApiError::method_not_allowed(allow).into());
             }
             Route::NotFound => {
-                self.resource(head, None)?;
+                self.resource(head)?;
                 return Err(ApiError::no_such_route().into());
             }
         };
-        let resource = self.resource(head, Some(operation))?;
+        let is_probe = operation.area == Area::Product && operation.name.starts_with("health.");
+        let resource = match self.resource(head) {
+            Ok(resource) => Some(resource),
+            Err(_) if is_probe => None,
+            Err(unknown) => return Err(unknown),
+        };
         let row = self.row_of(operation);
         let judged = self.judge(head, operation);
         let (version, limit) = judged.map_err(|error| Refused::Of(row, error))?;
@@ -148,12 +156,9 @@ impl App {
         Ok((version, limit))
     }
 
-    /// The resource that is asked. The server's own health is asked under any name: a probe knows none.
-    fn resource(&self, head: &Parts, operation: Option<&Operation>) -> Result<Arc<ResourceEntry>, Refused> {
-        let directory = &self.state.directory;
-        let found = host::of(head).and_then(|host| directory.find(host));
-        let is_health = operation.is_some_and(|o| o.area == Area::Product && o.name.starts_with("health."));
-        let found = found.or_else(|| directory.resources().first().filter(|_| is_health));
+    /// The resource that is asked.
+    fn resource(&self, head: &Parts) -> Result<Arc<ResourceEntry>, Refused> {
+        let found = host::of(head).and_then(|host| self.state.directory.find(host));
         found.cloned().ok_or_else(|| ApiError::resource_not_found().into())
     }
 
@@ -171,6 +176,9 @@ impl App {
     ) -> Result<Reply, ApiError> {
         let row = &self.rows[routed.row];
         let operation = row.operation;
+        let Some(resource) = routed.resource else {
+            return api::product::probe(operation.name, &self.state.health).await;
+        };
         let limits = &self.state.limits;
         let now = self.state.clock.now();
         let limit = match operation.body {
@@ -180,17 +188,17 @@ impl App {
         if body.len() > limit {
             return Err(ApiError::payload_too_large(limit));
         }
-        let caller = access::enter(operation, &routed.resource, &head, &body, limits, now)?;
+        let caller = access::enter(row.permission, &resource, &head, &body, limits, now)?;
         let user = match &caller {
             Caller::User(user) => Some(user.claims.user),
             Caller::Nobody | Caller::AccessKey { .. } => None,
         };
         let thread = routed.params.get("chatThreadId").and_then(wire::thread_id::parse);
-        self.state.rates.count(operation, routed.resource.id(), user, thread, now)?;
+        self.state.rates.count(operation, resource.id(), user, thread, now)?;
         let handler = row.handler.ok_or_else(|| ApiError::not_implemented(operation.name))?;
         let context = Context {
             state: Arc::clone(&self.state),
-            resource: routed.resource,
+            resource,
             operation,
             params: routed.params,
             uri: head.uri,

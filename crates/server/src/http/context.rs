@@ -162,7 +162,7 @@ impl Context {
         }
     }
 
-    /// Counts this request against the limits its operation has **per thread** (`docs/architecture.md`, rate limits).
+    /// Counts this request against the limits its operation has **per thread**.
     ///
     /// The service calls it once it knows that the caller belongs to the thread. Counting earlier would let a stranger
     /// use up a thread's allowance, and a 429 would tell a stranger that the thread exists (law 6).

@@ -1,7 +1,5 @@
 //! The form of every answer: the headers that all of them carry, and how an error looks.
 
-use std::fmt::Write as _;
-
 use ::http::header::{
     ALLOW, CONTENT_TYPE, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
@@ -17,8 +15,8 @@ use crate::net::Response;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
-/// A year, for this name and those below it.
-const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+/// A year, for this name alone: what an operator runs below it is not ours to bind.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 const CORRELATION_VECTOR: HeaderName = HeaderName::from_static("ms-cv");
@@ -143,12 +141,14 @@ fn ascii(text: &str) -> HeaderValue {
 fn uuid(mut id: [u8; 16]) -> String {
     id[6] = id[6] & 0x0F | 0x40;
     id[8] = id[8] & 0x3F | 0x80;
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(36);
     for (at, byte) in id.iter().enumerate() {
         if matches!(at, 4 | 6 | 8 | 10) {
             text.push('-');
         }
-        let _ = write!(text, "{byte:02x}");
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
     text
 }
@@ -157,12 +157,13 @@ fn uuid(mut id: [u8; 16]) -> String {
 fn correlation_vector(id: [u8; 16]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut rest = u128::from_be_bytes(id);
-    let mut text = [b'A'; 22];
-    for slot in text.iter_mut().rev() {
-        *slot = DIGITS[usize::try_from(rest % 64).unwrap_or(0)];
-        rest /= 64;
+    let mut digits = [0_u8; 22];
+    for slot in digits.iter_mut().rev() {
+        *slot = rest.to_le_bytes()[0] & 63;
+        rest >>= 6;
     }
-    let mut text = String::from_utf8_lossy(&text).into_owned();
+    let mut text = String::with_capacity(24);
+    text.extend(digits.map(|digit| char::from(DIGITS[usize::from(digit)])));
     text.push_str(".0");
     text
 }

@@ -200,7 +200,7 @@ mod tests {
                 "who keeps knocking at {secs} s stays outside"
             );
         }
-        assert_eq!(counter.hit(&rate, at(59_000 + 9_999)), Some(1));
+        assert_eq!(counter.hit(&rate, at(67_999)), Some(2), "the last two were at 59 and 68 s");
         assert_eq!(counter.hit(&rate, at(59_000 + 30_000)), None);
     }
 

@@ -8,6 +8,7 @@ mod gate;
 mod head;
 mod listener;
 mod progress;
+mod reload;
 mod service;
 #[cfg(test)]
 mod socket_tests;
@@ -17,5 +18,6 @@ mod toy;
 
 pub use listener::{Drained, Server, bind};
 pub use progress::Timeouts;
+pub use reload::{CertificateFault, CertificateFiles, Reload};
 pub use service::{Refusal, Response, Service};
 pub use stop::Stop;

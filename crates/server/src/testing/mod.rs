@@ -1,1 +1,302 @@
-//! For tests.
+//! The real stack for tests: every layer but the sockets, on the memory engine, with a clock that is moved by hand and
+//! dice that fall the same way each time. Not for production: nothing of it outlives the process.
+//!
+//! A [`TestApp`] that is dropped looks through all that was logged in the process and fails the test when a secret, or
+//! a text that the test planted as personal, is found there.
+
+mod call;
+mod capture;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base::{Clock, Limits, ManualClock, ResourceId, Rng, SeededRng, Timestamp, UserId};
+use guard::LocalKms;
+use guard::token::{Claims, Scopes};
+use store::engine::memory::MemoryEngine;
+use store::{Cell, CellParts, Engine};
+
+pub use call::{Answer, Call};
+
+use crate::directory::{Directory, ResourceEntry};
+use crate::http::rates::Profile;
+use crate::http::{App, Setup};
+use crate::net::Stop;
+use crate::observe::health::Health;
+use crate::service;
+use crate::service::audit::{Entries, Entry};
+use crate::service::identity::{Identities, IdentityRow};
+use crate::service::resources::{self, CellTokens};
+
+/// When tests begin: 2026-11-23T08:00:00Z.
+pub const START: Timestamp = Timestamp::from_millis(1_795_420_800_000);
+
+/// How a [`TestApp`] is set up.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Configured limits.
+    pub limits: Limits,
+    /// Which rate limits hold.
+    pub rates: Profile,
+}
+
+/// Three resources in two cells: `contoso` and `fabrikam` in `europe`, `northwind` in `unitedstates`.
+pub struct TestApp {
+    /// The stack under test.
+    pub app: Arc<App>,
+    /// Its clock.
+    pub clock: Arc<ManualClock>,
+    /// Its dice.
+    pub rng: Arc<SeededRng>,
+    /// The engine of `europe`, to injure it.
+    pub engine: Arc<MemoryEngine>,
+    options: Options,
+    grounds: Vec<Ground>,
+    resources: Vec<Arc<ResourceEntry>>,
+    hidden: Mutex<Vec<String>>,
+}
+
+/// What a cell stands on, and what lives in it.
+#[derive(Clone)]
+struct Ground {
+    geography: &'static str,
+    engine: Arc<MemoryEngine>,
+    kms: Arc<LocalKms>,
+    resources: Vec<(&'static str, ResourceId)>,
+}
+
+impl Ground {
+    fn new(geography: &'static str, names: &[&'static str], rng: &dyn Rng) -> Self {
+        Self {
+            geography,
+            engine: Arc::new(MemoryEngine::new()),
+            kms: Arc::new(LocalKms::in_memory(rng)),
+            resources: names.iter().map(|name| (*name, ResourceId::mint(rng))).collect(),
+        }
+    }
+
+    async fn open(&self, clock: &Arc<ManualClock>, rng: &Arc<SeededRng>, limits: &Limits) -> Cell {
+        let parts = CellParts {
+            geography: self.geography.parse().expect("a geography of ACS"),
+            engine: Arc::clone(&self.engine) as Arc<dyn Engine>,
+            kms: Arc::clone(&self.kms) as _,
+            clock: Arc::clone(clock) as _,
+            rng: Arc::clone(rng) as _,
+            limits,
+            keyspaces: &service::keyspaces(),
+        };
+        Cell::open(parts).await.expect("a cell on the memory engine opens")
+    }
+}
+
+/// A user with a token, made without asking the stack.
+#[derive(Clone, Debug)]
+pub struct TestUser {
+    /// The user.
+    pub id: UserId,
+    /// Its raw id, `8:acs:...`.
+    pub raw_id: String,
+    /// A token of an hour.
+    pub token: String,
+}
+
+impl TestApp {
+    /// With default limits, and no limit of rates.
+    pub async fn new() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    /// As set up.
+    ///
+    /// # Panics
+    /// When a cell on the memory engine cannot be opened.
+    pub async fn with(options: Options) -> Self {
+        capture::start();
+        let rng = Arc::new(SeededRng::new(7));
+        let grounds = vec![
+            Ground::new("europe", &["contoso", "fabrikam"], &*rng),
+            Ground::new("unitedstates", &["northwind"], &*rng),
+        ];
+        Self::over(options, grounds, Arc::new(ManualClock::new(START)), rng).await
+    }
+
+    /// Another node over the same stores and key services: it shares nothing else but the clock and the dice.
+    pub async fn another_node(&self) -> Self {
+        let (clock, rng) = (Arc::clone(&self.clock), Arc::clone(&self.rng));
+        Self::over(self.options.clone(), self.grounds.clone(), clock, rng).await
+    }
+
+    async fn over(
+        options: Options,
+        grounds: Vec<Ground>,
+        clock: Arc<ManualClock>,
+        rng: Arc<SeededRng>,
+    ) -> Self {
+        let (mut cells, mut resources, mut hidden) = (Vec::new(), Vec::new(), Vec::new());
+        for ground in &grounds {
+            let cell = ground.open(&clock, &rng, &options.limits).await;
+            let tokens = Arc::new(CellTokens::open(&cell).await.expect("the cell gives signing keys"));
+            for (name, id) in &ground.resources {
+                let made =
+                    resources::ensure(&cell, *id, name, None).await.expect("the cell takes a resource");
+                hidden.extend(made.access_keys.iter().map(|key| key.to_base64().expose().clone()));
+                let (cell, tokens) = (cell.clone(), Arc::clone(&tokens));
+                let entry = ResourceEntry::new(*id, made.name, cell, made.access_keys, tokens, Vec::new());
+                resources.push(Arc::new(entry));
+            }
+            cells.push(cell);
+        }
+        let setup = Setup {
+            directory: Directory::new(resources.clone()),
+            limits: Arc::new(options.limits.clone()),
+            clock: Arc::clone(&clock) as _,
+            rng: Arc::clone(&rng) as _,
+            rates: options.rates,
+            health: Health::new(cells, Stop::new()),
+        };
+        let app = Arc::new(App::new(setup));
+        let engine = Arc::clone(&grounds[0].engine);
+        Self { app, clock, rng, engine, options, grounds, resources, hidden: Mutex::new(hidden) }
+    }
+
+    /// The resource that calls go to unless they say otherwise.
+    #[must_use]
+    pub fn resource(&self) -> &Arc<ResourceEntry> {
+        &self.resources[0]
+    }
+
+    /// Another resource of the same cell.
+    #[must_use]
+    pub fn neighbour(&self) -> &Arc<ResourceEntry> {
+        &self.resources[1]
+    }
+
+    /// A resource of another geography.
+    #[must_use]
+    pub fn abroad(&self) -> &Arc<ResourceEntry> {
+        &self.resources[2]
+    }
+
+    /// A new user of [`Self::resource`] with a token for these scopes, such as `&["chat"]`.
+    pub async fn user(&self, scopes: &[&str]) -> TestUser {
+        self.user_of(&Arc::clone(self.resource()), scopes).await
+    }
+
+    /// A new user of `resource`.
+    ///
+    /// # Panics
+    /// When the store does not take it, or a scope is unknown.
+    pub async fn user_of(&self, resource: &ResourceEntry, scopes: &[&str]) -> TestUser {
+        let id = UserId::mint(&*self.rng);
+        let mut draft = resource.cell().draft(resource.id()).await.expect("the cell has the resource");
+        let row = IdentityRow { created_on: self.clock.now(), epoch: 0 };
+        draft.put_in_resource::<Identities>(&id, &row, &[]).expect("an identity fits a row");
+        draft.commit().await.expect("the memory engine takes an identity");
+        let raw_id = raw_id(resource.id(), id);
+        TestUser { id, raw_id, token: self.token(resource, id, scopes) }
+    }
+
+    /// A token of an hour for `user`, whether it exists or not.
+    ///
+    /// # Panics
+    /// When a scope is unknown.
+    pub fn token(&self, resource: &ResourceEntry, user: UserId, scopes: &[&str]) -> String {
+        let parsed = scopes.iter().map(|name| Scopes::parse(name).expect("a scope of ACS"));
+        let issued_at = self.clock.now();
+        let token = resource.tokens().sign(&Claims {
+            resource: resource.id(),
+            geography: resource.geography().clone(),
+            user,
+            scopes: parsed.fold(Scopes::EMPTY, Scopes::union),
+            issued_at,
+            expires_at: issued_at.plus(std::time::Duration::from_secs(3600)),
+            epoch: 0,
+        });
+        self.hide(&token);
+        token
+    }
+
+    /// A text of its own that must never be logged: put it wherever a person may write.
+    #[must_use]
+    pub fn canary(&self) -> String {
+        let text: String = self.rng.id().iter().map(|byte| char::from(b'a' + byte % 26)).collect();
+        self.hide(&text);
+        text
+    }
+
+    /// Fails the test at its end when `secret` is found in the log.
+    pub fn hide(&self, secret: &str) {
+        self.hidden.lock().unwrap_or_else(PoisonError::into_inner).push(secret.to_owned());
+    }
+
+    /// All audit entries of [`Self::resource`] but those of its making, oldest first.
+    ///
+    /// # Panics
+    /// When the store does not answer.
+    pub async fn audit(&self) -> Vec<Entry> {
+        let resource = self.resource();
+        let mut reader = resource.cell().read(resource.id()).await.expect("the cell has the resource");
+        let rows = reader
+            .scan::<Entries>(store::KeyRange::all(), store::Direction::Forward, store::MAX_SCAN)
+            .await
+            .expect("the memory engine answers");
+        let values = rows.into_iter().filter_map(|(_, opened)| opened.value());
+        values.map(|row| row.value).filter(|entry| !entry.act.starts_with("resource.")).collect()
+    }
+
+    /// A call of `method` on `target`, a path with or without a query.
+    #[must_use]
+    pub fn call(&self, method: &str, target: &str) -> Call<'_> {
+        Call::new(self, method, target)
+    }
+}
+
+impl Drop for TestApp {
+    #[expect(clippy::panic, reason = "a leak into the log must fail the test that made it")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = capture::log();
+        if let Some(at) = hidden.iter().position(|secret| log.contains(secret.as_str())) {
+            panic!("the log holds a secret or personal text, the one hidden as number {at}");
+        }
+    }
+}
+
+/// The raw id of a user.
+#[must_use]
+pub fn raw_id(resource: ResourceId, user: UserId) -> String {
+    wire::Identifier::CommunicationUser { resource, user }.raw_id()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    #[should_panic(expected = "the log holds a secret or personal text")]
+    async fn a_personal_text_in_the_log_fails_the_test() {
+        let test = TestApp::new().await;
+        let canary = test.canary();
+        tracing::trace!(text = %canary, "a slip of the tongue");
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "the log holds a secret or personal text")]
+    async fn so_does_a_token() {
+        let test = TestApp::new().await;
+        let user = test.user(&["chat"]).await;
+        tracing::error!("refused {}", user.token);
+    }
+
+    #[tokio::test]
+    async fn another_node_shares_the_store_and_the_keys() {
+        let test = TestApp::new().await;
+        let user = test.user(&["chat"]).await;
+        let other = test.another_node().await;
+        assert_eq!(other.resource().id(), test.resource().id());
+        let _ = other.call("GET", "/chat/threads").by(&user).send().await.expect(200);
+        let _ = other.call("POST", "/identities").signed_by(test.resource(), 1).send().await.expect(201);
+    }
+}

@@ -50,8 +50,11 @@ async fn older_versions_do_not_meet_what_they_do_not_know() {
     let id = create(&app, &ada, &[]).await;
     let patch = json!({"metadata": {"k": "v"}, "retentionPolicy": {"kind": "none"}});
     app.call("PATCH", &thread_path(&id)).by(&ada).json(&patch).send().await.expect(204);
-    for (version, knows) in [("2021-09-07", false), ("2023-11-07", false), ("2024-03-07", false), ("2025-03-15", true)] {
-        let got = app.call("GET", &thread_path(&id)).version(version).by(&ada).send().await.expect(200).json();
+    for (version, knows) in
+        [("2021-09-07", false), ("2023-11-07", false), ("2024-03-07", false), ("2025-03-15", true)]
+    {
+        let got =
+            app.call("GET", &thread_path(&id)).version(version).by(&ada).send().await.expect(200).json();
         assert_eq!(got.get("metadata").is_some(), knows, "{version}");
         assert_eq!(got.get("retentionPolicy").is_some(), knows, "{version}");
     }
@@ -148,11 +151,14 @@ async fn pages_follow_their_links_and_stay_stable_while_messages_arrive() {
         let page = app.call("GET", &target).version("").by(&ada);
         let page = if target.contains("api-version") { page } else { page.version("2025-03-15") };
         let page = page.send().await.expect(200).json();
-        seen.extend(page["value"].as_array().unwrap().iter().map(|m| m["sequenceId"].as_str().unwrap().to_owned()));
+        seen.extend(
+            page["value"].as_array().unwrap().iter().map(|m| m["sequenceId"].as_str().unwrap().to_owned()),
+        );
         send(&app, &ada, &id, "meanwhile").await;
         let Some(next) = page.get("nextLink") else { break };
         let next = next.as_str().unwrap();
-        target = next.strip_prefix("https://contoso.localhost:8443").expect("the host that was asked").to_owned();
+        target =
+            next.strip_prefix("https://contoso.localhost:8443").expect("the host that was asked").to_owned();
         assert!(target.contains("maxPageSize=4") && target.contains("api-version=2025-03-15"), "{target}");
     }
     let expected: Vec<String> = (1..=13).rev().map(|n| n.to_string()).collect();
@@ -188,17 +194,27 @@ async fn who_cannot_be_added_is_named_and_the_others_are_added() {
     let stranger = app.user_of(app.neighbour(), &["chat"]).await;
     let unknown = bob.raw_id.replace(&bob.raw_id[bob.raw_id.len() - 4..], "0000");
     let who = |raw: &str| json!({"communicationIdentifier": {"rawId": raw}});
-    let everyone = [bob.raw_id.as_str(), &stranger.raw_id, &unknown, "4:+14255550123", "8:orgid:5a1d8ecb-6c85-4e5b-9c51-7f3a0d0e3c11"];
+    let everyone = [
+        bob.raw_id.as_str(),
+        &stranger.raw_id,
+        &unknown,
+        "4:+14255550123",
+        "8:orgid:5a1d8ecb-6c85-4e5b-9c51-7f3a0d0e3c11",
+    ];
     let body = json!({"topic": "t", "participants": everyone.map(who)});
     let made = app.call("POST", "/chat/threads").by(&ada).json(&body).send().await.expect(201).json();
     let refused = |body: &Value| -> Vec<(String, String)> {
         let all = body["invalidParticipants"].as_array().unwrap();
-        all.iter().map(|e| (e["target"].as_str().unwrap().into(), e["code"].as_str().unwrap().into())).collect()
+        all.iter()
+            .map(|e| (e["target"].as_str().unwrap().into(), e["code"].as_str().unwrap().into()))
+            .collect()
     };
     let mut got = refused(&made);
     got.sort();
-    let mut want: Vec<(String, String)> =
-        everyone[1..].iter().map(|raw| ((*raw).into(), if *raw == unknown { "404".into() } else { "403".into() })).collect();
+    let mut want: Vec<(String, String)> = everyone[1..]
+        .iter()
+        .map(|raw| ((*raw).into(), if *raw == unknown { "404".into() } else { "403".into() }))
+        .collect();
     want.sort();
     assert_eq!(got, want);
     let id = made["chatThread"]["id"].as_str().unwrap();
@@ -275,7 +291,8 @@ async fn an_identity_takes_its_messages_and_name_along() {
     let id = create(&app, &ada, &[]).await;
     let name = app.canary();
     let path = format!("{}/participants/:add", thread_path(&id));
-    let body = json!({"participants": [{"communicationIdentifier": {"rawId": bob.raw_id}, "displayName": name}]});
+    let body =
+        json!({"participants": [{"communicationIdentifier": {"rawId": bob.raw_id}, "displayName": name}]});
     app.call("POST", &path).by(&ada).json(&body).send().await.expect(201);
     let mine = send(&app, &ada, &id, "mine").await;
     let theirs = send(&app, &bob, &id, "theirs").await;
@@ -289,7 +306,8 @@ async fn an_identity_takes_its_messages_and_name_along() {
         assert_eq!(seen[0]["id"], mine, "what bob wrote is gone");
         assert!(!Value::from(seen).to_string().contains(&name), "and what bob was called");
         app.call("GET", &format!("{}/messages/{theirs}", thread_path(&id))).by(&ada).send().await.expect(404);
-        let listed = app.call("GET", &format!("{}/participants", thread_path(&id))).by(&ada).send().await.json();
+        let listed =
+            app.call("GET", &format!("{}/participants", thread_path(&id))).by(&ada).send().await.json();
         assert_eq!(listed["value"].as_array().unwrap().len(), 1);
     }
     let next = send(&app, &ada, &id, "next").await;
@@ -323,7 +341,12 @@ async fn receipts_say_how_far_each_has_read() {
     assert_eq!(read, want, "one each, and never back");
     app.call("POST", &path).by(&ada).json(&json!({"chatMessageId": "1"})).send().await.expect(404);
     app.call("POST", &path).by(&ada).json(&json!({"chatMessageId": "x"})).send().await.expect(400);
-    app.call("POST", &format!("{}/typing", thread_path(&id))).by(&ada).json(&json!({})).send().await.expect(200);
+    app.call("POST", &format!("{}/typing", thread_path(&id)))
+        .by(&ada)
+        .json(&json!({}))
+        .send()
+        .await
+        .expect(200);
 }
 
 #[tokio::test]

@@ -35,7 +35,11 @@ async fn participants_of_a_thread() {
     let both = [all[4].raw_id.as_str(), all[5].raw_id.as_str()];
     let refused = add(&app, &all[0], &id, &both).await.expect(400);
     assert_eq!(refused.json()["error"]["target"], "participants");
-    assert_eq!(participants(&app, &all[0], &id, "").await["value"].as_array().unwrap().len(), 4, "none of them");
+    assert_eq!(
+        participants(&app, &all[0], &id, "").await["value"].as_array().unwrap().len(),
+        4,
+        "none of them"
+    );
     add(&app, &all[0], &id, &both[..1]).await.expect(201);
     add(&app, &all[0], &id, &both[1..]).await.expect(400);
     add(&app, &all[0], &id, &both[..1]).await.expect(201);
@@ -52,7 +56,8 @@ async fn participants_of_a_thread() {
 async fn participants_of_a_request_and_of_a_thread_as_acs_has_them() {
     let app = TestApp::new().await;
     let all = users(&app, 252).await;
-    let raw = |range: std::ops::Range<usize>| all[range].iter().map(|u| u.raw_id.as_str()).collect::<Vec<_>>();
+    let raw =
+        |range: std::ops::Range<usize>| all[range].iter().map(|u| u.raw_id.as_str()).collect::<Vec<_>>();
     let id = create(&app, &all[0], &[]).await;
     add(&app, &all[0], &id, &raw(1..202)).await.expect(400);
     add(&app, &all[0], &id, &raw(1..201)).await.expect(201);
@@ -105,16 +110,17 @@ async fn items_of_a_page() {
 
 #[tokio::test]
 async fn characters_of_a_topic_and_a_name_and_bytes_of_metadata() {
-    let app = app_with(Limits { topic_chars: 10, display_name_chars: 5, metadata_bytes: 8, ..Limits::default() }).await;
+    let app =
+        app_with(Limits { topic_chars: 10, display_name_chars: 5, metadata_bytes: 8, ..Limits::default() })
+            .await;
     let (ada, bob) = (app.user(&["chat"]).await, app.user(&["chat"]).await);
-    let create = async |body: Value| app.call("POST", "/chat/threads").by(&ada).json(&body).send().await.status;
+    let create =
+        async |body: Value| app.call("POST", "/chat/threads").by(&ada).json(&body).send().await.status;
     assert_eq!(create(json!({"topic": "ü".repeat(10)})).await, 201);
     assert_eq!(create(json!({"topic": "ü".repeat(11)})).await, 400);
     assert_eq!(create(json!({"topic": ""})).await, 400);
     assert_eq!(create(json!({})).await, 400);
-    let named = |name: &str| {
-        json!({"topic": "t", "participants": [{"communicationIdentifier": {"rawId": bob.raw_id}, "displayName": name}]})
-    };
+    let named = |name: &str| json!({"topic": "t", "participants": [{"communicationIdentifier": {"rawId": bob.raw_id}, "displayName": name}]});
     assert_eq!(create(named("abcde")).await, 201);
     assert_eq!(create(named("abcdef")).await, 400);
     assert_eq!(create(json!({"topic": "t", "metadata": {"abcd": "1234"}})).await, 201);

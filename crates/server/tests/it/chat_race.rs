@@ -135,7 +135,7 @@ async fn many_senders_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_senders_on_postgres() {
-    many_senders(engines::postgres().await).await;
+    many_senders(engines::postgres("senders").await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -150,5 +150,5 @@ async fn removed_while_sending_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn removed_while_sending_on_postgres() {
-    removed_while_sending(engines::postgres().await).await;
+    removed_while_sending(engines::postgres("removed").await).await;
 }

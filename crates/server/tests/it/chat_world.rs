@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub(crate) rng: Arc<SeededRng>,
     pub(crate) claims: Vec<Arc<Claims>>,
     tokens: CellTokens,
+    /// Kept so that the folder of a file outlives the cell.
+    _engine: engines::Opened,
 }
 
 fn without_limit(_thread: ThreadId) -> Result<(), ApiError> {
@@ -53,6 +55,7 @@ impl World {
             rng,
             claims: Vec::new(),
             tokens,
+            _engine: engine,
         };
         for _ in 0..users {
             let (user, _) = world.identity_desk().create(None).await.unwrap();

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use base::{Clock, Limits, Rng};
-use guard::LocalKms;
+use base::{Clock, Rng};
 use store::engine::memory::MemoryEngine;
-use store::engine::postgres::PostgresEngine;
-use store::engine::sqlite::SqliteEngine;
-use store::{Cell, CellParts, Engine, KeyspaceDef};
+use store::engine::postgres::{PostgresEngine, PostgresOptions};
+use store::engine::sqlite::{SqliteEngine, SqliteOptions};
+use store::{Cell, Engine, KeyspaceDef};
 use tempfile::TempDir;
 
 /// The variable that names the PostgreSQL server for tests, as libpq would read it.
@@ -16,12 +15,12 @@ const POSTGRES: &str = "CHANCERY_TEST_POSTGRES";
 /// An engine, and what it rests on, for as long as it is needed.
 pub(crate) struct Opened {
     engine: Arc<dyn Engine>,
-    _folder: Option<TempDir>,
+    folder: Option<TempDir>,
 }
 
 /// Nothing on disk.
 pub(crate) fn memory() -> Opened {
-    Opened { engine: Arc::new(MemoryEngine::new()), _folder: None }
+    Opened { engine: Arc::new(MemoryEngine::new()), folder: None }
 }
 
 /// One that the test has made.
@@ -32,16 +31,19 @@ pub(crate) fn of(engine: Arc<dyn Engine>) -> Opened {
 /// A file in a folder of its own.
 pub(crate) fn sqlite() -> Opened {
     let folder = TempDir::new().unwrap();
-    let engine = SqliteEngine::open(&folder.path().join("store.sqlite")).unwrap();
-    Opened { engine: Arc::new(engine), _folder: Some(folder) }
+    let engine = SqliteEngine::open(&SqliteOptions::new(folder.path().join("store.sqlite"))).unwrap();
+    Opened { engine: Arc::new(engine), folder: Some(folder) }
 }
 
-/// A schema of its own in the test server.
-pub(crate) async fn postgres() -> Opened {
-    let server = std::env::var(POSTGRES)
-        .unwrap_or_else(|_| panic!("set {POSTGRES} to a PostgreSQL connection string; scripts/test starts a server and does so"));
-    let engine = PostgresEngine::open_fresh_schema(&server).await.unwrap();
-    Opened { engine: Arc::new(engine), _folder: None }
+/// A schema of this name, new at each run of the tests, in the server for tests.
+pub(crate) async fn postgres(name: &str) -> Opened {
+    let url = std::env::var(POSTGRES).unwrap_or_else(|_| {
+        panic!("set {POSTGRES} to a PostgreSQL connection string; scripts/test starts a server and does so")
+    });
+    let schema = Some(format!("server_{name}_{}", std::process::id()));
+    let options = PostgresOptions { schema, ..PostgresOptions::new(url) };
+    let engine = PostgresEngine::open(&options).await.unwrap();
+    Opened { engine: Arc::new(engine), folder: None }
 }
 
 impl Opened {
@@ -52,11 +54,7 @@ impl Opened {
         rng: Arc<dyn Rng>,
         keyspaces: &[&'static KeyspaceDef],
     ) -> Cell {
-        let kms = Arc::new(LocalKms::in_memory(&*rng));
-        let geography = "europe".parse().unwrap();
-        let limits = Limits::default();
-        let parts =
-            CellParts { geography, engine: Arc::clone(&self.engine), kms, clock, rng, limits: &limits, keyspaces };
-        Cell::open(parts).await.unwrap()
+        assert_eq!(self.folder.is_some(), self.engine.name() == "sqlite");
+        store::testing::cell_on(Arc::clone(&self.engine), clock, rng, keyspaces).await
     }
 }

@@ -1,4 +1,5 @@
 //! The server as a whole, through its real parts.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 mod chat_api;
 mod chat_calls;
@@ -8,4 +9,11 @@ mod chat_race;
 mod chat_review;
 mod chat_spy;
 mod chat_world;
+mod coverage;
+mod decisions;
+mod edge;
 mod engines;
+mod identity;
+mod rates;
+mod secrecy;
+mod world;

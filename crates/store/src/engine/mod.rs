@@ -4,6 +4,8 @@
 mod error;
 pub mod memory;
 mod overlay;
+pub mod postgres;
+pub mod sqlite;
 
 use base::ResourceId;
 pub use error::EngineError;

@@ -1,16 +1,17 @@
 //! What callers ask of chat. Each type is read by its `parse` and cannot hold what the rules forbid. Properties a
 //! version does not know are ignored like any unknown property; `null` counts as absent, except in merge patches.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use base::{Limits, MessageId, Personal, Timestamp};
 use serde::Deserialize;
 
-use super::{KNOWS_THREAD_METADATA, MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, Metadata, RetentionPolicy};
+use super::rules::{
+    RawMetadata, RawParticipant, RawRetention, display_name, fits_message, metadata_patch, participants,
+    required, retention, text_kind, topic,
+};
+use super::{KNOWS_THREAD_METADATA, Metadata, RetentionPolicy};
 use crate::identifier::IdentifierModel;
-use crate::{ApiError, ApiVersion, Identifier, json, time};
-
-type RawMetadata = BTreeMap<String, Option<String>>;
+use crate::json::Object;
+use crate::{ApiError, ApiVersion, Identifier, json};
 
 /// `POST /chat/threads`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +85,7 @@ pub struct SendMessage {
 }
 
 /// `PATCH /chat/threads/{id}/messages/{id}`. The stored half of a message counts towards its limit too, so the writer
-/// must ask [`fits_message`] once more with both halves.
+/// must ask [`fits_message`](super::fits_message) once more with both halves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpdateMessage {
     /// New content; `None` keeps the old.
@@ -125,25 +126,9 @@ pub struct Typing {
 #[serde(rename_all = "camelCase")]
 struct RawCreateThread {
     topic: Option<String>,
-    participants: Option<Vec<RawParticipant>>,
+    participants: Option<Vec<Object<RawParticipant>>>,
     metadata: Option<RawMetadata>,
-    retention_policy: Option<RawRetention>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawParticipant {
-    communication_identifier: Option<IdentifierModel>,
-    display_name: Option<String>,
-    share_history_time: Option<String>,
-    metadata: Option<RawMetadata>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawRetention {
-    kind: Option<String>,
-    delete_thread_after_days: Option<serde_json::Number>,
+    retention_policy: Option<Object<RawRetention>>,
 }
 
 #[derive(Deserialize)]
@@ -155,7 +140,7 @@ struct RawUpdateThread {
     #[serde(deserialize_with = "json::present")]
     metadata: Option<Option<RawMetadata>>,
     #[serde(deserialize_with = "json::present")]
-    retention_policy: Option<Option<RawRetention>>,
+    retention_policy: Option<Option<Object<RawRetention>>>,
 }
 
 #[derive(Deserialize)]
@@ -179,7 +164,7 @@ struct RawUpdateMessage {
 
 #[derive(Deserialize)]
 struct RawAddParticipants {
-    participants: Option<Vec<RawParticipant>>,
+    participants: Option<Vec<Object<RawParticipant>>>,
 }
 
 #[derive(Deserialize)]
@@ -336,122 +321,6 @@ impl Typing {
     pub fn parse(body: &[u8], limits: &Limits) -> Result<Self, ApiError> {
         let raw: RawTyping = json::parse_optional(body)?;
         Ok(Self { sender_display_name: display_name("senderDisplayName", raw.sender_display_name, limits)? })
-    }
-}
-
-/// Whether content and metadata together are within the limit of one message.
-///
-/// # Errors
-/// 400 when they are not.
-pub fn fits_message(content: &str, metadata: &Metadata, limits: &Limits) -> Result<(), ApiError> {
-    if content.len() + metadata.bytes() > limits.message_bytes {
-        let message =
-            format!("Content and metadata of a message may hold {} bytes in all.", limits.message_bytes);
-        return Err(ApiError::validation("content", message));
-    }
-    Ok(())
-}
-
-fn required(name: &'static str) -> ApiError {
-    ApiError::validation(name, format!("The required property '{name}' is missing."))
-}
-
-fn topic(asked: Option<String>, limits: &Limits) -> Result<Personal<String>, ApiError> {
-    let topic = asked.ok_or_else(|| required("topic"))?;
-    if topic.trim().is_empty() {
-        return Err(ApiError::validation("topic", "The topic must not be empty."));
-    }
-    if topic.chars().count() > limits.topic_chars {
-        let message = format!("The topic may have {} characters.", limits.topic_chars);
-        return Err(ApiError::validation("topic", message));
-    }
-    Ok(topic.into())
-}
-
-/// An empty name is no name.
-fn display_name(
-    target: &'static str,
-    asked: Option<String>,
-    limits: &Limits,
-) -> Result<Option<Personal<String>>, ApiError> {
-    let Some(name) = asked.filter(|name| !name.is_empty()) else { return Ok(None) };
-    if name.chars().count() > limits.display_name_chars {
-        let message = format!("A display name may have {} characters.", limits.display_name_chars);
-        return Err(ApiError::validation(target, message));
-    }
-    Ok(Some(name.into()))
-}
-
-fn participants(
-    raw: Vec<RawParticipant>,
-    knows_metadata: bool,
-    limits: &Limits,
-) -> Result<Vec<NewParticipant>, ApiError> {
-    if raw.len() > limits.participants_per_request {
-        let message = format!("One request may name {} participants.", limits.participants_per_request);
-        return Err(ApiError::validation("participants", message));
-    }
-    let mut seen = BTreeSet::new();
-    let mut list = Vec::with_capacity(raw.len());
-    for one in raw {
-        let model = one.communication_identifier.ok_or_else(|| required("communicationIdentifier"))?;
-        let identifier =
-            Identifier::from_model(&model).map_err(|e| e.into_error("communicationIdentifier"))?;
-        let share_history_time = match one.share_history_time.as_deref().filter(|text| !text.is_empty()) {
-            None => None,
-            Some(text) => Some(time::parse(text).ok_or_else(|| {
-                let rule = "shareHistoryTime must be a date and time as in 2026-11-23T08:00:00Z.";
-                ApiError::validation("shareHistoryTime", rule)
-            })?),
-        };
-        let participant = NewParticipant {
-            display_name: display_name("displayName", one.display_name, limits)?,
-            share_history_time,
-            metadata: Metadata::from_request(one.metadata.filter(|_| knows_metadata)).within(limits)?,
-            identifier,
-        };
-        if seen.insert(participant.identifier.clone()) {
-            list.push(participant);
-        }
-    }
-    Ok(list)
-}
-
-fn retention(raw: RawRetention) -> Result<RetentionPolicy, ApiError> {
-    match raw.kind.as_deref() {
-        Some("none") => Ok(RetentionPolicy::None),
-        Some("threadCreationDate") => {
-            let days = raw.delete_thread_after_days.as_ref().and_then(serde_json::Number::as_f64);
-            (MIN_RETENTION_DAYS..=MAX_RETENTION_DAYS)
-                .find(|allowed| days == Some(f64::from(*allowed)))
-                .map(|days| RetentionPolicy::ThreadCreationDate { days })
-                .ok_or_else(|| {
-                    let rule = format!(
-                        "deleteThreadAfterDays must be a whole number from {MIN_RETENTION_DAYS} to {MAX_RETENTION_DAYS}."
-                    );
-                    ApiError::validation("deleteThreadAfterDays", rule)
-                })
-        }
-        _ => {
-            let rule = "The kind of a retention policy must be none or threadCreationDate.";
-            Err(ApiError::validation("retentionPolicy", rule))
-        }
-    }
-}
-
-fn text_kind(asked: Option<&str>) -> Result<TextKind, ApiError> {
-    match asked {
-        None | Some("text") => Ok(TextKind::Text),
-        Some("html") => Ok(TextKind::Html),
-        Some(_) => Err(ApiError::validation("type", "The type of a message must be text or html.")),
-    }
-}
-
-fn metadata_patch(raw: Option<Option<RawMetadata>>) -> Patch<Metadata> {
-    match raw {
-        None => Patch::Keep,
-        Some(None) => Patch::Clear,
-        Some(pairs) => Patch::Set(Metadata::from_request(pairs)),
     }
 }
 

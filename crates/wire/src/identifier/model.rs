@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::json::Object;
 
 use super::{Cloud, Identifier, InvalidIdentifier, MAX_RAW_ID, check, parse_raw};
 
@@ -18,19 +20,19 @@ pub struct IdentifierModel {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw_id: Option<String>,
     /// A communication user.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_object")]
     pub communication_user: Option<CommunicationUserModel>,
     /// A telephone number.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_object")]
     pub phone_number: Option<PhoneNumberModel>,
     /// A Teams user.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_object")]
     pub microsoft_teams_user: Option<MicrosoftTeamsUserModel>,
     /// A Teams application.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_object")]
     pub microsoft_teams_app: Option<MicrosoftTeamsAppModel>,
     /// A Teams user acting through the resource.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "optional_object")]
     pub teams_extension_user: Option<TeamsExtensionUserModel>,
 }
 
@@ -93,6 +95,14 @@ pub struct TeamsExtensionUserModel {
     /// `public` (also when absent in a request), `dod` or `gcch`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cloud: Option<Cow<'static, str>>,
+}
+
+fn optional_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::<Object<T>>::deserialize(deserializer)?.map(|object| object.0))
 }
 
 impl IdentifierModel {

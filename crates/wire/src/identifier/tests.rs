@@ -133,6 +133,13 @@ fn models_as_the_sdks_send_them() {
 }
 
 #[test]
+fn a_list_is_no_model() {
+    for bad in ["[]", r#"["communicationUser","8:acs:a_b"]"#, r#"{"communicationUser":["8:acs:a_b"]}"#] {
+        assert!(json::parse::<IdentifierModel>(bad.as_bytes()).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn models_that_say_two_things_are_refused() {
     for (body, why) in [
         ("{}", InvalidIdentifier::Empty),

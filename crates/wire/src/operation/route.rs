@@ -48,23 +48,20 @@ impl Params {
 #[must_use]
 pub fn route(method: &Method, path: &str) -> Route {
     let Some(path) = path.strip_prefix('/') else { return Route::NotFound };
-    let mut buffer = [""; MAX_SEGMENTS];
+    let mut buffer = [const { Cow::Borrowed("") }; MAX_SEGMENTS];
     let mut count = 0;
-    for segment in path.split('/') {
-        let Some(slot) = buffer.get_mut(count) else { return Route::NotFound };
+    for raw in path.split('/') {
+        let (Some(slot), Some(segment)) = (buffer.get_mut(count), clean(raw)) else { return Route::NotFound };
         *slot = segment;
         count += 1;
     }
-    let raw = &buffer[..count];
+    let segments = &mut buffer[..count];
     let fixed = ROUTER.fixed.get(count).map_or(&[][..], Vec::as_slice);
-    let Some(found) = fixed.iter().chain(&ROUTER.open).find(|entry| entry.matches(raw)) else {
+    let Some(found) = fixed.iter().chain(&ROUTER.open).find(|entry| entry.matches(segments)) else {
         return Route::NotFound;
     };
     match found.operations.iter().find(|operation| operation.method == *method) {
-        Some(operation) => match found.capture(raw) {
-            Some(params) => Route::Found { operation, params },
-            None => Route::NotFound,
-        },
+        Some(operation) => Route::Found { operation, params: found.capture(segments) },
         None => Route::MethodNotAllowed { allow: found.allow.clone() },
     }
 }
@@ -88,6 +85,10 @@ struct Entry {
     ignore_case: bool,
     operations: Vec<&'static Operation>,
     allow: String,
+    /// Whether it has a [`Part::Rest`].
+    is_open: bool,
+    /// How many parts capture.
+    captures: usize,
 }
 
 /// `fixed[n]` are the paths of n segments, `open` those with a [`Part::Rest`]; each from the most to the least precise.
@@ -115,6 +116,8 @@ impl Router {
             match list.iter_mut().find(|entry| entry.parts == parts) {
                 Some(entry) => entry.operations.push(operation),
                 None => list.push(Entry {
+                    captures: parts.iter().filter(|part| part.rank() > 0).count(),
+                    is_open,
                     parts,
                     ignore_case: operation.area == Area::Arm,
                     operations: vec![operation],
@@ -152,6 +155,11 @@ fn parts(operation: &'static Operation) -> Vec<Part> {
 }
 
 impl Part {
+    /// How many segments it stands for, where a [`Part::Rest`] stands for `width`.
+    fn len(&self, width: usize) -> usize {
+        if matches!(self, Self::Rest(_)) { width } else { 1 }
+    }
+
     fn rank(&self) -> u8 {
         match self {
             Self::Literal(_) => 0,
@@ -161,69 +169,51 @@ impl Part {
         }
     }
 
-    fn matches(&self, raw: &str, ignore_case: bool) -> bool {
+    fn matches(&self, segment: &str, ignore_case: bool) -> bool {
         match self {
-            // Most segments come as they are written in the table, and most do not match: look at the bytes first.
-            Self::Literal(text) => {
-                raw == *text
-                    || (ignore_case && raw.eq_ignore_ascii_case(text))
-                    || (raw.contains('%')
-                        && clean(raw).is_some_and(|seen| {
-                            seen == *text || (ignore_case && seen.eq_ignore_ascii_case(text))
-                        }))
-            }
-            Self::Ending(_, ending) => {
-                clean(raw).is_some_and(|seen| seen.len() > ending.len() && seen.ends_with(ending))
-            }
-            Self::Capture(_) | Self::Rest(_) => clean(raw).is_some(),
+            Self::Literal(text) => segment == *text || (ignore_case && segment.eq_ignore_ascii_case(text)),
+            Self::Ending(_, ending) => segment.len() > ending.len() && segment.ends_with(ending),
+            Self::Capture(_) | Self::Rest(_) => true,
         }
     }
 }
 
 impl Entry {
-    /// How many segments the [`Part::Rest`] takes of a path of `count` segments: one when there is none.
+    /// How many of `count` segments the [`Part::Rest`] takes, or any other part one. `None`: too many or too few.
     fn width(&self, count: usize) -> Option<usize> {
-        let is_open = self.parts.iter().any(|part| matches!(part, Part::Rest(_)));
-        let width = (count + 1).checked_sub(self.parts.len())?;
-        if is_open { (width >= 1).then_some(width) } else { (width == 1).then_some(1) }
+        let width = (count + 1).checked_sub(self.parts.len()).filter(|width| *width > 0)?;
+        (width == 1 || self.is_open).then_some(width)
     }
 
-    /// Each part with the segments it stands for.
-    fn pairs<'a, 'p>(&'a self, raw: &'a [&'p str]) -> impl Iterator<Item = (&'a Part, &'a [&'p str])> {
-        let width = self.width(raw.len()).unwrap_or(1);
-        let mut at = 0;
-        self.parts.iter().map(move |part| {
-            let len = if matches!(part, Part::Rest(_)) { width } else { 1 };
-            let taken = &raw[at..at + len];
-            at += len;
-            (part, taken)
+    fn matches(&self, segments: &[Cow<'_, str>]) -> bool {
+        let Some(width) = self.width(segments.len()) else { return false };
+        let mut rest = segments;
+        self.parts.iter().all(|part| {
+            let (taken, after) = rest.split_at(part.len(width));
+            rest = after;
+            taken.iter().all(|segment| part.matches(segment, self.ignore_case))
         })
     }
 
-    fn matches(&self, raw: &[&str]) -> bool {
-        self.width(raw.len()).is_some()
-            && self
-                .pairs(raw)
-                .all(|(part, taken)| taken.iter().all(|raw| part.matches(raw, self.ignore_case)))
-    }
-
-    fn capture(&self, raw: &[&str]) -> Option<Params> {
-        let mut params = Vec::new();
-        for (part, taken) in self.pairs(raw) {
+    /// Takes what is captured out of the segments of a path that matches.
+    fn capture(&self, segments: &mut [Cow<'_, str>]) -> Params {
+        let width = self.width(segments.len()).unwrap_or(1);
+        let mut params = Vec::with_capacity(self.captures);
+        let mut at = 0;
+        for part in &self.parts {
+            let taken = &mut segments[at..at + part.len(width)];
+            at += taken.len();
             match part {
                 Part::Literal(_) => {}
-                Part::Capture(name) => params.push((*name, clean(taken.first()?)?.into_owned())),
+                Part::Capture(name) => params.push((*name, std::mem::take(&mut taken[0]).into_owned())),
                 Part::Ending(name, ending) => {
-                    let seen = clean(taken.first()?)?;
-                    params.push((*name, seen.strip_suffix(ending)?.to_owned()));
+                    let id = taken[0].strip_suffix(ending).unwrap_or_default();
+                    params.push((*name, id.to_owned()));
                 }
-                Part::Rest(name) => {
-                    let seen: Option<Vec<_>> = taken.iter().map(|raw| clean(raw)).collect();
-                    params.push((*name, seen?.join("/")));
-                }
+                Part::Rest(name) => params.push((*name, taken.join("/"))),
             }
         }
-        Some(Params(params))
+        Params(params)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ::http::StatusCode;
 use base::Timestamp;
-use wire::chat::response::Render;
+use wire::chat::Render;
 use wire::chat::{Page, Patch, SendMessage, SentMessage, TextKind, UpdateMessage, message_location};
 use wire::error::ApiError;
 use wire::page::{MessageCursor as Place, MessagePhase, PageToken, TOKEN_PARAMETER};

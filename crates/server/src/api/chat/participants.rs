@@ -2,7 +2,7 @@
 
 use ::http::StatusCode;
 use wire::Identifier;
-use wire::chat::response::Render;
+use wire::chat::Render;
 use wire::chat::{AddParticipants, AddedParticipants, InvalidParticipant, Page, RemoveParticipant};
 use wire::error::ApiError;
 

@@ -3,7 +3,7 @@
 use ::http::StatusCode;
 use guard::hash::blind_index;
 use wire::Identifier;
-use wire::chat::response::Render;
+use wire::chat::Render;
 use wire::chat::{
     CreateThread, CreatedThread, InvalidParticipant, NewParticipant as Asked, Page, Patch, UpdateThread,
     thread_location,

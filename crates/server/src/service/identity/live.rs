@@ -122,3 +122,89 @@ impl Default for IdentityCache {
 fn live(claims: &Claims, seen: Seen) -> LiveUser {
     LiveUser { user: claims.user, scopes: claims.scopes, version: seen.version }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use base::Rng;
+    use store::StoreError;
+
+    use super::*;
+    use crate::service::identity::IdentityRow;
+    use crate::testing::{START, TestApp};
+
+    async fn claims(test: &TestApp) -> Arc<Claims> {
+        let user = test.user(&["chat"]).await;
+        test.resource().tokens().verify(&user.token, START).unwrap()
+    }
+
+    async fn set(test: &TestApp, user: UserId, row: Option<IdentityRow>) {
+        let resource = test.resource();
+        let mut draft = resource.cell().draft(resource.id()).await.unwrap();
+        match row {
+            Some(row) => draft.put_in_resource::<Identities>(&user, &row, &[]).unwrap(),
+            None => draft.delete::<Identities>(&user),
+        }
+        draft.commit().await.unwrap();
+    }
+
+    async fn confirm(test: &TestApp, cache: &IdentityCache, claims: &Claims) -> Result<LiveUser, ApiError> {
+        let resource = test.resource();
+        let mut reader = resource.cell().read(resource.id()).await.unwrap();
+        cache.confirm(&mut reader, claims).await
+    }
+
+    /// A commit that rests on `user` and writes something else.
+    async fn commit_as(test: &TestApp, cache: &IdentityCache, user: &LiveUser) -> Result<(), StoreError> {
+        let resource = test.resource();
+        let mut draft = resource.cell().draft(resource.id()).await?;
+        cache.expect(&mut draft, user);
+        let other = UserId::from_bytes(test.rng.id());
+        draft.put_in_resource::<Identities>(&other, &IdentityRow { created_on: START, epoch: 0 }, &[])?;
+        draft.commit().await
+    }
+
+    #[tokio::test]
+    async fn what_was_confirmed_is_remembered_and_what_was_not_is_not() {
+        let test = TestApp::new().await;
+        let (cache, claims) = (IdentityCache::new(), claims(&test).await);
+        assert!(cache.cached(&claims).is_none());
+        let user = confirm(&test, &cache, &claims).await.unwrap();
+        assert_eq!((user.user(), user.scopes()), (claims.user, Scopes::CHAT));
+        assert!(cache.cached(&claims).is_some());
+        cache.forget(&claims);
+        assert!(cache.cached(&claims).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_commit_on_what_is_remembered_fails_once_it_is_no_longer_so() {
+        for change in [Some(IdentityRow { created_on: START, epoch: 1 }), None] {
+            let test = TestApp::new().await;
+            let (cache, claims) = (IdentityCache::new(), claims(&test).await);
+            confirm(&test, &cache, &claims).await.unwrap();
+            let user = cache.cached(&claims).unwrap();
+            assert_eq!(commit_as(&test, &cache, &user).await, Ok(()));
+            set(&test, claims.user, change).await;
+            let user = cache.cached(&claims).unwrap();
+            assert_eq!(commit_as(&test, &cache, &user).await, Err(StoreError::Conflict), "{change:?}");
+            assert_eq!(confirm(&test, &cache, &claims).await.unwrap_err().status(), 401);
+            assert!(cache.cached(&claims).is_none(), "and forgets it");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_of_another_epoch_is_judged_by_itself() {
+        let test = TestApp::new().await;
+        let (cache, claims) = (IdentityCache::new(), claims(&test).await);
+        confirm(&test, &cache, &claims).await.unwrap();
+        for epoch in [1, u32::MAX] {
+            let other = Claims { epoch, ..(*claims).clone() };
+            assert!(cache.cached(&other).is_none());
+            assert_eq!(confirm(&test, &cache, &other).await.unwrap_err().status(), 401, "{epoch}");
+        }
+        confirm(&test, &cache, &claims).await.unwrap();
+        let elsewhere = Claims { resource: test.neighbour().id(), ..(*claims).clone() };
+        assert!(cache.cached(&elsewhere).is_none(), "the same user id in another resource is another user");
+    }
+}

@@ -125,9 +125,9 @@ async fn ensure_once(
             let mut row = found.value;
             row.keys.truncate(2);
             if row.keys.is_empty() {
-                row.keys.push(first)
+                row.keys.push(first);
             } else {
-                row.keys[0] = first
+                row.keys[0] = first;
             }
             draft.expect_version::<Resources>(&ONLY, found.version);
             (row, "resource.set_key")
@@ -150,4 +150,72 @@ fn open(id: ResourceId, row: &ResourceRow) -> Result<Resource, ResourceError> {
     let keys: Result<Vec<_>, _> = row.keys.iter().map(|key| AccessKey::parse(key)).collect();
     let access_keys = keys.map_err(|_| ResourceError::Key { keyspace: Resources::DEF.name })?;
     Ok(Resource { id, name: row.name.clone(), created_on: row.created_on, access_keys })
+}
+
+#[cfg(test)]
+mod tests {
+    use store::{Direction, KeyRange, MAX_SCAN};
+
+    use super::*;
+    use crate::testing::TestApp;
+
+    async fn keys(cell: &Cell, id: ResourceId, first: Option<&AccessKey>) -> Vec<String> {
+        let made = ensure(cell, id, "fresh", first).await.unwrap();
+        made.access_keys.iter().map(|key| key.to_base64().expose().clone()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_resource_keeps_its_two_keys() {
+        let test = TestApp::new().await;
+        let cell = test.resource().cell();
+        let id = ResourceId::mint(&*test.rng);
+        assert!(matches!(load(cell, id).await, Err(ResourceError::Store(StoreError::UnknownResource))));
+        let made = keys(cell, id, None).await;
+        assert_eq!(made.len(), 2);
+        assert_ne!(made[0], made[1]);
+        assert_eq!(keys(cell, id, None).await, made, "asked again, nothing is made anew");
+        let loaded = load(cell, id).await.unwrap();
+        assert_eq!(loaded.name, "fresh");
+        assert_eq!(loaded.primary_key().map(|key| key.expose().clone()), made.first().cloned());
+        let row = format!("{loaded:?}");
+        assert!(row.contains("fresh") && !row.contains(&made[0]));
+    }
+
+    #[tokio::test]
+    async fn a_given_key_takes_the_place_of_the_first_and_leaves_a_trace() {
+        let test = TestApp::new().await;
+        let cell = test.resource().cell();
+        let id = ResourceId::mint(&*test.rng);
+        let before = keys(cell, id, None).await;
+        let given = AccessKey::generate(&*test.rng);
+        for _ in 0..2 {
+            let after = keys(cell, id, Some(&given)).await;
+            assert_eq!(after, [given.to_base64().expose().clone(), before[1].clone()]);
+        }
+        let mut reader = cell.read(id).await.unwrap();
+        let entries =
+            reader.scan::<audit::Entries>(KeyRange::all(), Direction::Forward, MAX_SCAN).await.unwrap();
+        let mut acts: Vec<_> =
+            entries.into_iter().filter_map(|(_, e)| e.value()).map(|e| e.value.act).collect();
+        acts.sort_unstable();
+        assert_eq!(acts, ["resource.create", "resource.set_key"], "one entry for each change, none for none");
+    }
+
+    #[tokio::test]
+    async fn a_fresh_resource_takes_a_given_key_at_once() {
+        let test = TestApp::new().await;
+        let given = AccessKey::generate(&*test.rng);
+        let made = keys(test.resource().cell(), ResourceId::mint(&*test.rng), Some(&given)).await;
+        assert_eq!(made[0], *given.to_base64().expose());
+        assert_eq!(made.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn names_are_checked_before_anything_is_made() {
+        let test = TestApp::new().await;
+        let id = ResourceId::mint(&*test.rng);
+        let refused = ensure(test.resource().cell(), id, "not a name", None).await;
+        assert!(matches!(refused, Err(ResourceError::Name)));
+        assert!(load(test.resource().cell(), id).await.is_err());
+    }
 }

@@ -118,3 +118,70 @@ impl CellTokens {
         &self.jwks
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use base::{Clock, UserId};
+    use guard::token::Scopes;
+
+    use super::*;
+    use crate::testing::{START, TestApp};
+
+    fn claims(test: &TestApp) -> Claims {
+        Claims {
+            resource: test.resource().id(),
+            geography: test.resource().geography().clone(),
+            user: UserId::mint(&*test.rng),
+            scopes: Scopes::CHAT,
+            issued_at: START,
+            expires_at: START.plus(Duration::from_secs(60)),
+            epoch: 3,
+        }
+    }
+
+    #[tokio::test]
+    async fn every_node_of_a_cell_verifies_what_another_signed() {
+        let test = TestApp::new().await;
+        let (one, other) =
+            (test.resource().tokens(), CellTokens::open(test.resource().cell()).await.unwrap());
+        let claims = claims(&test);
+        let token = one.sign(&claims);
+        assert_eq!(*other.verify(&token, test.clock.now()).unwrap(), claims);
+        assert_eq!(one.jwks(), other.jwks());
+        assert!(test.abroad().tokens().verify(&token, test.clock.now()).is_err(), "another cell does not");
+    }
+
+    #[tokio::test]
+    async fn the_newest_key_signs_and_older_ones_still_verify() {
+        let test = TestApp::new().await;
+        let cell = test.resource().cell();
+        let claims = claims(&test);
+        let old = test.resource().tokens().sign(&claims);
+        let next = TokenSigner::generate().unwrap();
+        let row = SigningKeyRow { created_on: START, pkcs8: next.to_pkcs8().expose().clone() };
+        assert!(!format!("{row:?}").contains("pkcs8"));
+        let mut draft = cell.draft(ResourceId::CELL).await.unwrap();
+        draft.put_in_resource::<SigningKeys>(&2, &row, &[]).unwrap();
+        draft.commit().await.unwrap();
+        let both = CellTokens::open(cell).await.unwrap();
+        assert!(both.verify(&old, START).is_ok());
+        let new = both.sign(&claims);
+        assert!(test.resource().tokens().verify(&new, START).is_err(), "who has not seen the new key");
+        assert!(format!("{both:?}").contains(next.kid()), "signed by the newest");
+        let keys: serde_json::Value = serde_json::from_slice(both.jwks()).unwrap();
+        assert_eq!(keys["keys"].as_array().map(Vec::len), Some(2));
+    }
+
+    #[tokio::test]
+    async fn two_first_starts_at_once_agree_on_one_key() {
+        let test = TestApp::new().await;
+        let cell = test.abroad().cell();
+        let mut draft = cell.draft(ResourceId::CELL).await.unwrap();
+        draft.delete::<SigningKeys>(&1);
+        draft.commit().await.unwrap();
+        let (one, other) = tokio::join!(CellTokens::open(cell), CellTokens::open(cell));
+        assert_eq!(one.unwrap().jwks(), other.unwrap().jwks());
+    }
+}

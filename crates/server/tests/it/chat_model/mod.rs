@@ -341,6 +341,6 @@ async fn random_chats_agree_with_the_model_on_sqlite() {
 async fn random_chats_agree_with_the_model_on_postgres() {
     for seed in 200..204 {
         println!("seed {seed}");
-        run(engines::postgres().await, seed).await;
+        run(engines::postgres(&format!("model_{seed}")).await, seed).await;
     }
 }

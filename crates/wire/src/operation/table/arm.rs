@@ -21,7 +21,7 @@ const COMMUNICATION: Family = Family {
 };
 
 pub(super) const ROWS: &[Operation] = &[
-    COMMUNICATION.post("arm.communication_services.check_name_availability", "/subscriptions/{subscriptionId}/providers/Microsoft.Communication/checkNameAvailability", 200),
+    COMMUNICATION.query("arm.communication_services.check_name_availability", "/subscriptions/{subscriptionId}/providers/Microsoft.Communication/checkNameAvailability", 200),
     COMMUNICATION.post("arm.communication_services.link_notification_hub", group!("Microsoft.Communication/communicationServices/{communicationServiceName}/linkNotificationHub"), 200),
     COMMUNICATION.get("arm.communication_services.list_by_subscription", "/subscriptions/{subscriptionId}/providers/Microsoft.Communication/communicationServices"),
     COMMUNICATION.get("arm.communication_services.list_by_resource_group", group!("Microsoft.Communication/communicationServices")),

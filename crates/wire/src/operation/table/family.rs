@@ -55,6 +55,11 @@ impl Family {
         self.row(Method::POST, name, path, self.write, Body::JSON, success)
     }
 
+    /// A POST that only asks.
+    pub(super) const fn query(&self, name: &'static str, path: &'static str, success: u16) -> Operation {
+        self.row(Method::POST, name, path, self.read, Body::JSON, success)
+    }
+
     /// A POST without a body.
     pub(super) const fn act(&self, name: &'static str, path: &'static str, success: u16) -> Operation {
         self.row(Method::POST, name, path, self.write, Body::None, success)

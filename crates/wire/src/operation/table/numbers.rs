@@ -26,7 +26,7 @@ const SIP: Family = Family {
 pub(super) const ROWS: &[Operation] = &[
     NUMBERS.get("numbers.list_area_codes", "/availablePhoneNumbers/countries/{countryCode}/areaCodes"),
     NUMBERS.get("numbers.list_available_countries", "/availablePhoneNumbers/countries"),
-    NUMBERS.post(
+    NUMBERS.query(
         "numbers.browse_available_numbers",
         "/availablePhoneNumbers/countries/{countryCode}/:browse",
         200,
@@ -49,7 +49,7 @@ pub(super) const ROWS: &[Operation] = &[
         "/availablePhoneNumbers/reservations/{reservationId}/:purchase",
         202,
     ),
-    NUMBERS.post(
+    NUMBERS.query(
         "numbers.search_available_phone_numbers",
         "/availablePhoneNumbers/countries/{countryCode}/:search",
         202,
@@ -62,7 +62,7 @@ pub(super) const ROWS: &[Operation] = &[
     NUMBERS.get("numbers.get_by_number", "/phoneNumbers/{phoneNumber}"),
     NUMBERS.delete("numbers.release_phone_number", "/phoneNumbers/{phoneNumber}", 202),
     NUMBERS.get("numbers.list_phone_numbers", "/phoneNumbers"),
-    NUMBERS.post("numbers.operator_information_search", "/operatorInformation/:search", 200),
+    NUMBERS.query("numbers.operator_information_search", "/operatorInformation/:search", 200),
     SIP.get("sip.get", "/sip"),
     SIP.patch("sip.update", "/sip", 200),
 ];

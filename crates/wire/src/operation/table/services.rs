@@ -67,7 +67,7 @@ pub(super) const ROWS: &[Operation] = &[
     SMS.post("sms.send", "/sms", 202),
     OPT_OUTS.post("sms.opt_outs.add", "/sms/optouts:add", 200),
     OPT_OUTS.post("sms.opt_outs.remove", "/sms/optouts:remove", 200),
-    OPT_OUTS.post("sms.opt_outs.check", "/sms/optouts:check", 200),
+    OPT_OUTS.query("sms.opt_outs.check", "/sms/optouts:check", 200),
     EMAIL.get("email.get_send_result", "/emails/operations/{operationId}"),
     EMAIL.post("email.send", "/emails:send", 202),
     ROOMS.get("rooms.list_participants", "/rooms/{roomId}/participants"),

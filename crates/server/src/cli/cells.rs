@@ -1,0 +1,75 @@
+//! Opens the cells of a node: folder, engine, key service, keyspaces.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use base::{Clock, Geography, Limits, Rng};
+use guard::{Kms, LocalKms};
+use store::engine::postgres::{PostgresEngine, PostgresOptions};
+use store::engine::sqlite::{SqliteEngine, SqliteOptions};
+use store::{Cell, CellParts, Engine};
+
+use super::CliError;
+use crate::config::{CellConfig, EngineConfig, KmsConfig};
+use crate::dev::files;
+use crate::service;
+
+/// What opening needs besides the cell itself.
+pub(super) struct Tools<'a> {
+    pub(super) clock: &'a Arc<dyn Clock>,
+    pub(super) rng: &'a Arc<dyn Rng>,
+    pub(super) limits: &'a Limits,
+}
+
+/// Opens one cell, making what is new.
+pub(super) async fn open(config: &CellConfig, tools: &Tools<'_>) -> Result<Cell, CliError> {
+    let engine = engine(config).await?;
+    let KmsConfig::Local { path } = &config.kms;
+    make_folder_of(path)?;
+    let kms: Arc<dyn Kms> = match LocalKms::open_or_create(path, &**tools.rng) {
+        Ok(kms) => Arc::new(kms),
+        Err(fault) => {
+            return Err(failed(&config.geography, &format!("its key file {}: {fault}", path.display())));
+        }
+    };
+    let keyspaces = service::keyspaces();
+    let parts = CellParts {
+        geography: config.geography.clone(),
+        engine,
+        kms,
+        clock: Arc::clone(tools.clock),
+        rng: Arc::clone(tools.rng),
+        limits: tools.limits,
+        keyspaces: &keyspaces,
+    };
+    Cell::open(parts).await.map_err(|fault| failed(&config.geography, &fault.to_string()))
+}
+
+async fn engine(config: &CellConfig) -> Result<Arc<dyn Engine>, CliError> {
+    match &config.engine {
+        EngineConfig::Sqlite { path } => {
+            make_folder_of(path)?;
+            let engine = SqliteEngine::open(&SqliteOptions::new(path));
+            Ok(Arc::new(engine.map_err(|fault| failed(&config.geography, &fault.to_string()))?))
+        }
+        EngineConfig::Postgres { url, schema } => {
+            let mut options = PostgresOptions::new(url.fetch()?.expose());
+            options.schema.clone_from(schema);
+            let engine = PostgresEngine::open(&options).await;
+            Ok(Arc::new(engine.map_err(|fault| failed(&config.geography, &fault.to_string()))?))
+        }
+    }
+}
+
+fn make_folder_of(file: &Path) -> Result<(), CliError> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => {
+            files::make_folder(folder).map_err(|fault| CliError::Folder { path: folder.to_owned(), fault })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn failed(geography: &Geography, why: &str) -> CliError {
+    CliError::Cell { geography: geography.as_str().to_owned(), why: why.to_owned() }
+}

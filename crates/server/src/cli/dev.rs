@@ -1,0 +1,260 @@
+//! `chancery dev`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use base::{Clock, Geography, Limits, SystemClock};
+use clap::Args;
+use guard::SystemRng;
+use guard::signature::AccessKey;
+use tempfile::TempDir;
+
+use super::node::{Node, Placed, Plan, listen};
+use super::{CliError, say};
+use crate::config::{CellConfig, EngineConfig, KmsConfig, RateProfile, ResourceName};
+use crate::dev::directory::{self, Known, Wanted};
+use crate::dev::lock::FolderLock;
+use crate::dev::ready::{Ready, ReadyResource, connection_string};
+use crate::dev::samples::Samples;
+use crate::dev::{authority, files};
+use crate::net::CertificateFiles;
+
+const EXAMPLES: &str = "Examples:\n  \
+    chancery dev\n  \
+    chancery dev --data ./data --port 9443\n  \
+    chancery dev --resource contoso --resource fabrikam:europe\n  \
+    chancery dev --port 0 --ready-file ready.json     a free port, told in a file once requests are accepted";
+
+/// The resource and the geography of who names none.
+const DEFAULT_RESOURCE: &str = "dev";
+const DEFAULT_GEOGRAPHY: &str = "unitedstates";
+
+/// Serve for development, with nothing to configure: makes its own certificate authority, resources and keys.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Dev {
+    /// Keep state in this folder. Without it everything is gone when the server stops.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The port; 0 takes a free one.
+    #[arg(long, default_value_t = 8443)]
+    port: u16,
+    /// Write endpoint, CA file, process id and connection strings to this file as JSON once requests are accepted.
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// A resource, and where it lives (unitedstates when not said). The first one also answers at localhost. [default: dev]
+    #[arg(long = "resource", value_name = "NAME[:GEOGRAPHY]", value_parser = wanted)]
+    resources: Vec<Wanted>,
+    /// The first access key of every resource, in base64. Without it each gets keys of its own.
+    #[arg(long, value_name = "BASE64")]
+    access_key: Option<String>,
+    /// Apply the rate limits of ACS.
+    #[arg(long)]
+    acs_rate_limits: bool,
+    /// Print the content of the ready file instead of what to paste.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The data folder, gone with this value when nobody named it.
+enum Folder {
+    Kept(PathBuf),
+    Fresh(TempDir),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept(path) => path,
+            Self::Fresh(folder) => folder.path(),
+        }
+    }
+}
+
+fn wanted(text: &str) -> Result<Wanted, String> {
+    let (name, geography) = match text.split_once(':') {
+        Some((name, geography)) => (name, Some(geography)),
+        None => (text, None),
+    };
+    let name = ResourceName::parse(name).map_err(|fault| fault.to_string())?;
+    let geography = geography.map(Geography::from_str).transpose().map_err(|fault| fault.to_string())?;
+    Ok(Wanted { name, geography })
+}
+
+impl Dev {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let key = self
+            .access_key
+            .as_deref()
+            .map(AccessKey::parse)
+            .transpose()
+            .map_err(|_| CliError::AccessKey)?
+            .map(Arc::new);
+        let folder = self.folder()?;
+        let data = folder.path();
+        let now = SystemClock.now();
+        let _lock = FolderLock::take(&data.join("lock"), now)
+            .map_err(|fault| CliError::Held { path: data.to_owned(), fault })?;
+        let known = self.resources(data)?;
+        let listener =
+            listen(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)), "--port PORT (0 takes a free one)")?;
+        let dns = names(&known);
+        let ips = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        let tls = authority::ensure(data, &dns, &ips, now)?;
+        let (cells, resources) = place(data, &known, key.as_ref());
+        let port = listener.local_addr().map_or(self.port, |address| address.port());
+        let plan = Plan {
+            listener,
+            certificates: CertificateFiles::open(tls.chain, tls.key)?,
+            cells,
+            resources,
+            limits: Limits::default(),
+            rates: if self.acs_rate_limits { RateProfile::Acs } else { RateProfile::Off },
+        };
+        let node = Node::open(plan).await?;
+        let (ready, first) = describe(&node, port, &tls.ca);
+        let fresh = matches!(folder, Folder::Fresh(_));
+        let unresolved = if self.json { Vec::new() } else { unresolved(&known).await };
+        node.run(|| self.tell(&ready, &first, &tls.ca, data, fresh, unresolved)).await
+    }
+
+    fn folder(&self) -> Result<Folder, CliError> {
+        let Some(data) = &self.data else {
+            let fresh = tempfile::Builder::new().prefix("chancery-").tempdir();
+            return fresh
+                .map(Folder::Fresh)
+                .map_err(|fault| CliError::Folder { path: "(temporary)".into(), fault });
+        };
+        let fault = |fault| CliError::Folder { path: data.clone(), fault };
+        files::make_folder(data).map_err(fault)?;
+        std::path::absolute(data).map(Folder::Kept).map_err(fault)
+    }
+
+    fn resources(&self, data: &Path) -> Result<Vec<Known>, CliError> {
+        let constant = "a constant that is a name";
+        let name = ResourceName::parse(DEFAULT_RESOURCE).expect(constant);
+        let geography = DEFAULT_GEOGRAPHY.parse().expect(constant);
+        Ok(directory::settle(&data.join("directory.json"), &self.resources, &name, &geography, &SystemRng)?)
+    }
+
+    fn tell(
+        &self,
+        ready: &Ready,
+        first: &str,
+        ca: &Path,
+        data: &Path,
+        fresh: bool,
+        unresolved: Vec<String>,
+    ) -> Result<(), CliError> {
+        if let Some(path) = &self.ready_file {
+            ready.write(path).map_err(|fault| CliError::ReadyFile { path: path.clone(), fault })?;
+        }
+        let text = if self.json {
+            ready.to_json()
+        } else {
+            Samples { ready, connection_string: first, ca, data, fresh, unresolved }.text()
+        };
+        say(&text).map(|_: ExitCode| ())
+    }
+}
+
+/// The names of the certificate. Each resource's own stands beside `*.localhost`, for OpenSSL matches no wildcard directly
+/// below a top-level domain.
+fn names(known: &[Known]) -> Vec<String> {
+    let mut names = vec!["localhost".to_owned(), "*.localhost".to_owned()];
+    names.extend(known.iter().map(|one| format!("{}.localhost", one.name)));
+    names
+}
+
+/// One cell for each geography, and each resource in its cell.
+fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<CellConfig>, Vec<Placed>) {
+    let mut cells: Vec<CellConfig> = Vec::new();
+    let mut placed = Vec::new();
+    for one in known {
+        let at = cells.iter().position(|cell| cell.geography == one.geography).unwrap_or_else(|| {
+            let folder = data.join("cells").join(one.geography.as_str());
+            cells.push(CellConfig {
+                geography: one.geography.clone(),
+                engine: EngineConfig::Sqlite { path: folder.join("store.sqlite") },
+                kms: KmsConfig::Local { path: folder.join("root.key") },
+            });
+            cells.len() - 1
+        });
+        placed.push(Placed {
+            id: Some(one.id),
+            name: one.name.clone(),
+            cell: at,
+            first_key: key.cloned(),
+            public_hosts: Vec::new(),
+        });
+    }
+    (cells, placed)
+}
+
+/// What to tell, and the connection string of the first resource at `localhost`, which every machine resolves.
+fn describe(node: &Node, port: u16, ca: &Path) -> (Ready, String) {
+    let endpoint = format!("https://localhost:{port}");
+    let first = node.served().first().map_or("", |one| one.primary_key.expose().as_str());
+    let first = connection_string(&endpoint, first);
+    let resources = node.served().iter().map(|one| {
+        let endpoint = format!("https://{}.localhost:{port}", one.name);
+        ReadyResource {
+            name: one.name.to_string(),
+            geography: one.geography.clone(),
+            connection_string: connection_string(&endpoint, one.primary_key.expose()),
+            endpoint,
+        }
+    });
+    let resources = resources.collect();
+    (Ready { endpoint, ca_file: Some(ca.to_owned()), pid: std::process::id(), resources }, first)
+}
+
+/// Resources whose own host names this machine does not resolve.
+async fn unresolved(known: &[Known]) -> Vec<String> {
+    let mut names = Vec::new();
+    for one in known {
+        let host = format!("{}.localhost", one.name);
+        let looked =
+            tokio::time::timeout(std::time::Duration::from_millis(300), tokio::net::lookup_host((host, 0)))
+                .await;
+        let found = looked.is_ok_and(|found| found.is_ok_and(|mut all| all.next().is_some()));
+        if !found {
+            names.push(one.name.to_string());
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resources_are_read_with_and_without_geography() {
+        let read = wanted("Contoso:europe").unwrap();
+        assert_eq!((read.name.as_str(), read.geography.unwrap().as_str()), ("contoso", "europe"));
+        assert_eq!(wanted("dev").unwrap().geography, None);
+        for bad in ["", ":europe", "a:", "a:Europe", "a:b:c", "-a", "a.b", "a b", "a:../x"] {
+            assert!(wanted(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn one_geography_is_one_cell() {
+        let known = |name: &str, geography: &str| Known {
+            name: ResourceName::parse(name).unwrap(),
+            id: base::ResourceId::CELL,
+            geography: geography.parse().unwrap(),
+        };
+        let all = [known("a", "europe"), known("b", "india"), known("c", "europe")];
+        let (cells, placed) = place(Path::new("/d"), &all, None);
+        assert_eq!(cells.len(), 2);
+        assert_eq!(placed.iter().map(|one| one.cell).collect::<Vec<_>>(), [0, 1, 0]);
+        assert_eq!(cells[1].engine, EngineConfig::Sqlite { path: "/d/cells/india/store.sqlite".into() });
+        assert_eq!(cells[1].kms, KmsConfig::Local { path: "/d/cells/india/root.key".into() });
+        assert_eq!(names(&all[..1]), ["localhost", "*.localhost", "a.localhost"]);
+    }
+}

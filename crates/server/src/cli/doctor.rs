@@ -1,0 +1,385 @@
+//! `chancery doctor`: looks at the machine and, when a configuration is named, at all that it names, and says what to do.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use base::{Clock, SystemClock, Timestamp};
+use clap::Args;
+use guard::tls::CertificateStore;
+use serde::Serialize;
+use store::Engine;
+use store::engine::postgres::{PostgresEngine, PostgresOptions};
+
+use super::{CliError, machine};
+use crate::config::{CellConfig, Certificate, Config, DatabaseUrl, EngineConfig, KmsConfig, Listener};
+
+const EXAMPLES: &str = "Examples:\n  \
+    chancery doctor                                  this machine alone\n  \
+    chancery doctor --config chancery.toml --json    and all that a configuration names";
+
+/// This program was written after this instant (2026-01-01): a clock that shows less is wrong.
+const WRITTEN_AFTER: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+/// A certificate that ends sooner than this is worth a word.
+const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
+/// Files the process has open besides its connections.
+const OTHER_FILES: u64 = 256;
+/// How long a database may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Find out whether this machine can run the server, and what to do when it cannot. Ends with 1 when it cannot.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Doctor {
+    /// A configuration file whose files, ports and databases are looked at too.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Answer in JSON: {"ok": .., "checks": [{"name", "state", "found", "next"}]}.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Good,
+    /// It works, but should not stay so.
+    Warning,
+    Bad,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    name: String,
+    state: State,
+    found: String,
+    /// What to do; empty when there is nothing.
+    next: String,
+}
+
+fn good(name: impl Into<String>, found: impl Into<String>) -> Finding {
+    Finding { name: name.into(), state: State::Good, found: found.into(), next: String::new() }
+}
+
+fn bad(name: impl Into<String>, found: impl Into<String>, next: impl Into<String>) -> Finding {
+    Finding { name: name.into(), state: State::Bad, found: found.into(), next: next.into() }
+}
+
+fn warning(name: impl Into<String>, found: impl Into<String>, next: impl Into<String>) -> Finding {
+    Finding { state: State::Warning, ..bad(name, found, next) }
+}
+
+impl Doctor {
+    pub(super) async fn run(self) -> Result<ExitCode, CliError> {
+        let now = SystemClock.now();
+        let mut findings =
+            vec![clock(now), cores(), swap(&fs::read_to_string("/proc/swaps").unwrap_or_default())];
+        match self.config.as_deref().map(Config::load) {
+            None => {
+                findings.push(files(u64::try_from(base::Limits::default().connections).unwrap_or(u64::MAX)));
+            }
+            Some(Err(problems)) => findings.push(bad(
+                "configuration",
+                problems.to_string(),
+                "mend it; `chancery config check` looks again",
+            )),
+            Some(Ok(config)) => {
+                findings.push(good("configuration", "good"));
+                findings.push(files(u64::try_from(config.limits.connections).unwrap_or(u64::MAX)));
+                findings.extend(listener(&config.listener, now));
+                for cell in &config.cells {
+                    findings.extend(look_at(cell).await);
+                }
+                findings.extend(config.resources.iter().flat_map(|one| &one.access_keys).map(|key| {
+                    match key.fetch() {
+                        Ok(_) => good(format!("access key {key}"), "can be read"),
+                        Err(fault) => bad(format!("access key {key}"), fault.to_string(), "put it there"),
+                    }
+                }));
+            }
+        }
+        let well = findings.iter().all(|one| one.state != State::Bad);
+        super::say(&report(&findings, self.json, io::stdout().is_terminal()))?;
+        let _ = io::stdout().flush();
+        Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+fn report(findings: &[Finding], json: bool, colours: bool) -> String {
+    let count = |state| findings.iter().filter(|one| one.state == state).count();
+    let (faults, warnings) = (count(State::Bad), count(State::Warning));
+    if json {
+        let body = serde_json::json!({ "ok": faults == 0, "checks": findings });
+        return format!("{body:#}\n");
+    }
+    let mut text = String::new();
+    for one in findings {
+        let (sign, colour) = match one.state {
+            State::Good => ("✓", 32),
+            State::Warning => ("!", 33),
+            State::Bad => ("✗", 31),
+        };
+        let sign = if colours { format!("\u{1b}[{colour}m{sign}\u{1b}[0m") } else { sign.to_owned() };
+        text.push_str(&format!("{sign} {}: {}\n", one.name, one.found));
+        if !one.next.is_empty() {
+            text.push_str(&format!("    -> {}\n", one.next));
+        }
+    }
+    text.push_str(&match (faults, warnings) {
+        (0, 0) => "\nThis machine can run the server.\n".to_owned(),
+        (0, _) => "\nThis machine can run the server; see the remarks.\n".to_owned(),
+        _ => format!("\nThis machine cannot run the server yet: {faults} to mend.\n"),
+    });
+    text
+}
+
+fn clock(now: Timestamp) -> Finding {
+    if now < WRITTEN_AFTER {
+        let next = "set the clock, best by NTP: signatures, tokens and certificates depend on it";
+        return bad("clock", format!("shows {now}, which is past"), next);
+    }
+    good("clock", now.to_string())
+}
+
+/// A core dump puts keys and content on a disk. The server turns them off for itself; a pipe in `core_pattern` gets them
+/// all the same.
+fn cores() -> Finding {
+    let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
+    if pattern.starts_with('|') {
+        let next = "the server sets its own limit to 0, which most collectors heed; better turn the collector off for it";
+        return warning("core dumps", "are handed to a collector", next);
+    }
+    good("core dumps", "the server turns them off for itself")
+}
+
+fn swap(swaps: &str) -> Finding {
+    let names: Vec<&str> = swaps.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+    if names.is_empty() || names.iter().all(|name| name.contains("zram") || name.contains("dm-")) {
+        return good("swap", "none on a plain disk");
+    }
+    let next = "encrypt it or turn it off: memory with keys and content may be written there";
+    warning("swap", format!("on {}", names.join(", ")), next)
+}
+
+fn files(connections: u64) -> Finding {
+    let wanted = connections.saturating_add(OTHER_FILES);
+    match machine::most_files() {
+        Some(most) if most < wanted => warning(
+            "open files",
+            format!("at most {most}, {wanted} are needed for all connections"),
+            "raise the hard limit (ulimit -Hn, LimitNOFILE=), or lower [limits] connections",
+        ),
+        most => good("open files", most.map_or("no limit".to_owned(), |most| format!("at most {most}"))),
+    }
+}
+
+fn listener(listener: &Listener, now: Timestamp) -> Vec<Finding> {
+    let mut findings = vec![port(listener.address)];
+    match &listener.certificate {
+        Certificate::Files { chain, key } => {
+            findings.push(certificate(chain, key, now));
+            findings.push(private(key, "private key"));
+        }
+        Certificate::SelfSigned { data } => {
+            findings.push(folder(data, "folder of the certificate authority"));
+        }
+    }
+    findings
+}
+
+fn port(address: SocketAddr) -> Finding {
+    let name = format!("port {address}");
+    match TcpListener::bind(address) {
+        Ok(_) => good(name, "free"),
+        Err(fault) if fault.kind() == io::ErrorKind::AddrInUse => warning(
+            name,
+            "in use",
+            "well if this server runs already; otherwise stop what uses it or choose another",
+        ),
+        Err(fault) => {
+            bad(name, fault.kind().to_string(), "choose an address of this machine and a port it may use")
+        }
+    }
+}
+
+fn certificate(chain: &Path, key: &Path, now: Timestamp) -> Finding {
+    let name = format!("certificate {}", chain.display());
+    let (Ok(chain), Ok(key)) = (fs::read(chain), fs::read(key)) else {
+        return bad(name, "it or its key cannot be read", "put both there, readable for the server's user");
+    };
+    match CertificateStore::new(&chain, &key) {
+        Err(fault) => {
+            bad(name, fault.to_string(), "put a PEM chain and the key of its first certificate there")
+        }
+        Ok(store) if store.expires_at() <= now => bad(
+            name,
+            format!("ended {}", store.expires_at()),
+            "renew it; the server takes it without a restart",
+        ),
+        Ok(store) if store.expires_at() <= now.plus(SOON) => warning(
+            name,
+            format!("ends {}", store.expires_at()),
+            "renew it; the server takes it without a restart",
+        ),
+        Ok(store) => good(name, format!("good until {}", store.expires_at())),
+    }
+}
+
+/// A file that its owner alone may read.
+fn private(path: &Path, what: &str) -> Finding {
+    let name = format!("{what} {}", path.display());
+    match fs::metadata(path) {
+        Ok(about) if about.mode() & 0o077 != 0 => {
+            bad(name, "others may read it", format!("chmod 600 {}", path.display()))
+        }
+        Ok(_) => good(name, "readable for its owner alone"),
+        Err(fault) => bad(name, fault.kind().to_string(), "put it there"),
+    }
+}
+
+/// A folder that is there and can be written, or can be made.
+fn folder(path: &Path, what: &str) -> Finding {
+    let name = format!("{what} {}", path.display());
+    let mut there = path;
+    while !there.exists() {
+        match there.parent() {
+            Some(above) if !above.as_os_str().is_empty() => there = above,
+            _ => break,
+        }
+    }
+    let there = if there.exists() { there } else { Path::new(".") };
+    match tempfile::Builder::new().prefix(".chancery-doctor-").tempfile_in(there) {
+        Ok(_) if there == path => good(name, "can be written"),
+        Ok(_) => good(name, "will be made"),
+        Err(fault) => bad(
+            name,
+            format!("cannot be written: {}", fault.kind()),
+            "give the server's user a place to write",
+        ),
+    }
+}
+
+async fn look_at(cell: &CellConfig) -> Vec<Finding> {
+    let geography = cell.geography.as_str();
+    let mut findings = Vec::new();
+    match &cell.engine {
+        EngineConfig::Sqlite { path } => {
+            findings.push(folder(&folder_of(path), &format!("cell {geography}: folder")));
+        }
+        EngineConfig::Postgres { url, schema } => {
+            findings.push(database(geography, url, schema.as_deref()).await);
+        }
+    }
+    let KmsConfig::Local { path } = &cell.kms;
+    let what = format!("cell {geography}: key file");
+    findings.push(if path.exists() { private(path, &what) } else { folder(&folder_of(path), &what) });
+    findings
+}
+
+fn folder_of(file: &Path) -> PathBuf {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+async fn database(geography: &str, url: &DatabaseUrl, schema: Option<&str>) -> Finding {
+    let name = format!("cell {geography}: database");
+    let url = match url.fetch() {
+        Ok(url) => url,
+        Err(fault) => return bad(name, fault.to_string(), "put the URL there"),
+    };
+    let mut options = PostgresOptions::new(url.expose());
+    options.schema = schema.map(ToOwned::to_owned);
+    let asked = tokio::time::timeout(PATIENCE, async {
+        let engine = PostgresEngine::open(&options).await?;
+        engine.check().await?;
+        engine.close().await
+    });
+    match asked.await {
+        Ok(Ok(())) => good(name, "answers"),
+        Ok(Err(fault)) => bad(name, fault.to_string(), "see that it runs, and that the URL is right"),
+        Err(_) => bad(name, "does not answer", "see that it runs, and that this machine reaches it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_wrong_clock_is_bad() {
+        assert_eq!(clock(Timestamp::EPOCH).state, State::Bad);
+        assert_eq!(clock(WRITTEN_AFTER).state, State::Good);
+    }
+
+    #[test]
+    fn swap_on_a_plain_disk_is_worth_a_word() {
+        let head = "Filename\tType\tSize\tUsed\tPriority\n";
+        assert_eq!(swap(head).state, State::Good);
+        assert_eq!(swap(&format!("{head}/dev/zram0 partition 1 0 -2\n")).state, State::Good);
+        let plain = swap(&format!("{head}/dev/sda2 partition 1 0 -2\n"));
+        assert_eq!((plain.state, plain.found.as_str()), (State::Warning, "on /dev/sda2"));
+    }
+
+    #[test]
+    fn keys_are_for_their_owner_and_folders_can_be_made() {
+        let there = tempfile::tempdir().unwrap();
+        let key = there.path().join("key");
+        assert_eq!(private(&key, "key").state, State::Bad);
+        fs::write(&key, "x").unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+        let open = private(&key, "key");
+        assert!(open.state == State::Bad && open.next.starts_with("chmod 600 "), "{open:?}");
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(private(&key, "key").state, State::Good);
+        assert_eq!(folder(there.path(), "folder").found, "can be written");
+        assert_eq!(folder(&there.path().join("a/b"), "folder").found, "will be made");
+        assert_eq!(folder(&key.join("below-a-file"), "folder").state, State::Bad);
+    }
+
+    #[test]
+    fn a_port_is_free_or_in_use() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        assert_eq!(port(address).state, State::Warning);
+        drop(taken);
+        assert_eq!(port(address).state, State::Good);
+    }
+
+    #[test]
+    fn certificates_are_read_and_dated() {
+        guard::tls::install_provider();
+        let there = tempfile::tempdir().unwrap();
+        let (chain, key) = (there.path().join("c"), there.path().join("k"));
+        assert_eq!(certificate(&chain, &key, WRITTEN_AFTER).state, State::Bad);
+        let authority = guard::tls::Authority::generate("Test CA", WRITTEN_AFTER).unwrap();
+        let pair = authority.issue(&["localhost".to_owned()], &[], WRITTEN_AFTER).unwrap();
+        fs::write(&chain, &pair.chain_pem).unwrap();
+        fs::write(&key, pair.key_pem.expose()).unwrap();
+        let day = Duration::from_secs(24 * 3600);
+        for (days, state) in [(0, State::Good), (390, State::Warning), (400, State::Bad)] {
+            assert_eq!(certificate(&chain, &key, WRITTEN_AFTER.plus(day * days)).state, state, "{days}");
+        }
+        fs::write(&key, "no key").unwrap();
+        assert_eq!(certificate(&chain, &key, WRITTEN_AFTER).state, State::Bad);
+    }
+
+    #[test]
+    fn the_report_says_what_to_do() {
+        let findings = [good("a", "well"), warning("b", "so so", "mind it"), bad("c", "broken", "mend it")];
+        let text = report(&findings, false, false);
+        assert!(
+            text.starts_with("✓ a: well\n! b: so so\n    -> mind it\n✗ c: broken\n    -> mend it\n\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("1 to mend.\n"));
+        let json: serde_json::Value = serde_json::from_str(&report(&findings, true, false)).unwrap();
+        assert_eq!((&json["ok"], &json["checks"][2]["state"]), (&false.into(), &"bad".into()));
+        assert!(report(&findings[..1], false, true).contains("\u{1b}[32m✓"));
+    }
+}

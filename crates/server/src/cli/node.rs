@@ -1,0 +1,242 @@
+//! A node: cells, resources, the request stack and its listener, from opening to draining. What `dev` and `serve` share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{Clock, Limits, ResourceId, Rng, Secret, SystemClock};
+use guard::SystemRng;
+use guard::signature::AccessKey;
+use store::Cell;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+use super::signals::{Asked, Signals};
+use super::{CliError, cells};
+use crate::config::{CellConfig, RateProfile, ResourceName};
+use crate::directory::{Directory, ResourceEntry};
+use crate::http::rates::Profile;
+use crate::http::{App, Setup};
+use crate::job;
+use crate::net::{self, CertificateFiles, Drained, Reload, Server, Stop, Timeouts};
+use crate::observe::health::Health;
+use crate::service::resources::{self, CellTokens, Resource};
+
+/// How often certificate files are looked at.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// One resource to serve.
+#[derive(Debug)]
+pub(super) struct Placed {
+    /// Its id; `None` is the one its cell knows it by, or a new one.
+    pub(super) id: Option<ResourceId>,
+    pub(super) name: ResourceName,
+    /// The place of its cell in [`Plan::cells`].
+    pub(super) cell: usize,
+    pub(super) first_key: Option<Arc<AccessKey>>,
+    pub(super) public_hosts: Vec<String>,
+}
+
+/// What a node is made of.
+pub(super) struct Plan {
+    pub(super) listener: TcpListener,
+    pub(super) certificates: CertificateFiles,
+    pub(super) cells: Vec<CellConfig>,
+    pub(super) resources: Vec<Placed>,
+    pub(super) limits: Limits,
+    pub(super) rates: RateProfile,
+}
+
+/// One resource that is served.
+pub(super) struct Served {
+    pub(super) name: ResourceName,
+    pub(super) geography: String,
+    pub(super) primary_key: Secret<String>,
+}
+
+/// A node that is ready to run.
+pub(super) struct Node {
+    listener: TcpListener,
+    certificates: CertificateFiles,
+    app: Arc<App>,
+    server: Server<App>,
+    cells: Vec<Cell>,
+    served: Vec<Served>,
+    stop: Stop,
+    signals: Signals,
+}
+
+impl Node {
+    /// Opens the cells and the resources, making what is new.
+    pub(super) async fn open(plan: Plan) -> Result<Self, CliError> {
+        let signals = Signals::new()?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let rng: Arc<dyn Rng> = Arc::new(SystemRng);
+        let tools = cells::Tools { clock: &clock, rng: &rng, limits: &plan.limits };
+        let mut opened = Vec::new();
+        let mut tokens = Vec::new();
+        for config in &plan.cells {
+            let cell = cells::open(config, &tools).await?;
+            let keys = CellTokens::open(&cell).await.map_err(|fault| CliError::Cell {
+                geography: config.geography.as_str().to_owned(),
+                why: fault.to_string(),
+            })?;
+            opened.push(cell);
+            tokens.push(Arc::new(keys));
+        }
+        let (mut entries, mut served) = (Vec::new(), Vec::new());
+        for placed in plan.resources {
+            let (cell, tokens) = (&opened[placed.cell], &tokens[placed.cell]);
+            let resource = ensure(cell, &placed, &*rng).await?;
+            served.push(Served {
+                name: placed.name.clone(),
+                geography: cell.geography().as_str().to_owned(),
+                primary_key: resource.primary_key().unwrap_or_else(|| Secret::new(String::new())),
+            });
+            let entry = ResourceEntry::new(
+                resource.id,
+                placed.name.as_str().to_owned(),
+                cell.clone(),
+                resource.access_keys,
+                Arc::clone(tokens),
+                placed.public_hosts,
+            );
+            entries.push(Arc::new(entry));
+        }
+        let stop = Stop::new();
+        let timeouts = Timeouts::from(&plan.limits);
+        let limits = Arc::new(plan.limits);
+        let rates = match plan.rates {
+            RateProfile::Off => Profile::Off,
+            RateProfile::Acs => Profile::Acs,
+        };
+        let app = Arc::new(App::new(Setup {
+            directory: Directory::new(entries),
+            limits: Arc::clone(&limits),
+            clock: Arc::clone(&clock),
+            rng,
+            rates,
+            health: Health::new(opened.clone(), stop.clone()),
+        }));
+        let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
+        let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
+        let (listener, certificates) = (plan.listener, plan.certificates);
+        Ok(Self { listener, certificates, app, server, cells: opened, served, stop, signals })
+    }
+
+    /// What is served, in the order of the plan.
+    pub(super) fn served(&self) -> &[Served] {
+        &self.served
+    }
+
+    /// Serves until a signal, then drains and closes the cells. `ready` is called once requests are accepted.
+    pub(super) async fn run(mut self, ready: impl FnOnce() -> Result<(), CliError>) -> Result<(), CliError> {
+        let mut tasks = JoinSet::new();
+        let (state, stop) = (Arc::clone(self.app.state()), self.stop.clone());
+        tasks.spawn(async move {
+            job::run(state, stop_begun(stop)).await;
+            None
+        });
+        let (server, listener, stop) = (self.server, self.listener, self.stop.clone());
+        tasks.spawn(async move { Some(server.run(vec![listener], &stop).await) });
+        let begun = ready();
+        if begun.is_err() {
+            self.stop.drain();
+        }
+        let drained = attend(&mut tasks, &mut self.signals, &mut self.certificates, &self.stop).await;
+        for cell in &self.cells {
+            if let Err(fault) = cell.close().await {
+                tracing::error!(geography = cell.geography().as_str(), %fault, "a cell did not close well");
+            }
+        }
+        if let Some(Drained { finished, cut, took }) = drained {
+            tracing::info!(finished, cut, took_ms = took.as_millis(), "stopped");
+        }
+        begun
+    }
+}
+
+async fn stop_begun(stop: Stop) {
+    stop.begun().await;
+}
+
+/// Waits for the tasks, heeding signals and looking at the certificates meanwhile.
+async fn attend(
+    tasks: &mut JoinSet<Option<Drained>>,
+    signals: &mut Signals,
+    certificates: &mut CertificateFiles,
+    stop: &Stop,
+) -> Option<Drained> {
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut drained = None;
+    loop {
+        tokio::select! {
+            ended = tasks.join_next() => match ended {
+                None => return drained,
+                Some(Ok(how)) => drained = drained.or(how),
+                Some(Err(fault)) => {
+                    tracing::error!(panicked = fault.is_panic(), "a part of the server ended; stopping");
+                    stop.drain();
+                }
+            },
+            asked = signals.next() => match asked {
+                Asked::Reload => report(&certificates.look(true)),
+                Asked::Stop if stop.stopping() => {
+                    tracing::info!("asked again: stopping at once");
+                    stop.cut();
+                }
+                Asked::Stop => {
+                    tracing::info!("asked to stop: finishing what is under way");
+                    stop.drain();
+                }
+            },
+            _ = look.tick() => report(&certificates.look(false)),
+        }
+    }
+}
+
+fn report(found: &Reload) {
+    match found {
+        Reload::Unchanged => {}
+        Reload::Replaced => tracing::info!("a new certificate is in use"),
+        Reload::Kept(fault) => {
+            tracing::error!(%fault, "a new certificate cannot be used; the old one is kept");
+        }
+    }
+}
+
+/// Opens a resource by its id, or by its name among those of its cell, or as a new one.
+async fn ensure(cell: &Cell, placed: &Placed, rng: &dyn Rng) -> Result<Resource, CliError> {
+    let name = placed.name.as_str();
+    let of = |fault| CliError::Resource { name: name.to_owned(), fault };
+    let id = match placed.id {
+        Some(id) => id,
+        None => known(cell, name).await.map_err(of)?.unwrap_or_else(|| ResourceId::mint(rng)),
+    };
+    resources::ensure(cell, id, name, placed.first_key.as_deref()).await.map_err(of)
+}
+
+async fn known(cell: &Cell, name: &str) -> Result<Option<ResourceId>, resources::ResourceError> {
+    for id in cell.resources().await? {
+        if id == ResourceId::CELL {
+            continue;
+        }
+        match resources::load(cell, id).await {
+            Ok(resource) if resource.name == name => return Ok(Some(id)),
+            // A resource whose making was cut short has a key and no row yet.
+            Ok(_) | Err(resources::ResourceError::Unknown) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(None)
+}
+
+/// Listens at `address`.
+pub(super) fn listen(address: SocketAddr, choose: &'static str) -> Result<TcpListener, CliError> {
+    net::bind(address).map_err(|fault| match fault.kind() {
+        std::io::ErrorKind::AddrInUse => CliError::PortInUse { address, choose },
+        _ => CliError::Listen { address, fault },
+    })
+}

@@ -1,0 +1,251 @@
+//! `chancery.toml`, read once into types that cannot be wrong, or refused with everything that is wrong with it. It opens
+//! no socket and no store; the only files it reads are the configuration and, when asked for one, a secret's.
+
+pub mod cell;
+mod document;
+mod explain;
+mod limits;
+pub mod listener;
+pub mod name;
+mod problem;
+pub mod rates;
+pub mod resource;
+pub mod secret;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use base::Limits;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use cell::{CellConfig, DatabaseUrl, EngineConfig, KmsConfig};
+use document::Document;
+pub use listener::{Certificate, Listener};
+pub use name::{Host, InvalidName, ResourceName};
+pub use problem::{Problem, Problems};
+pub use rates::RateProfile;
+pub use resource::ResourceConfig;
+pub use secret::{SecretError, SecretRef};
+
+/// The longest configuration that is read.
+const MAX_FILE: u64 = 1024 * 1024;
+
+/// A whole configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where the server listens.
+    pub listener: Listener,
+    /// What it serves; each geography once, at least one.
+    pub cells: Vec<CellConfig>,
+    /// Whom it serves; each name once, each in one of the cells. The first is the default one.
+    pub resources: Vec<ResourceConfig>,
+    /// Limits, within their bounds.
+    pub limits: Limits,
+    /// Which rate limits hold.
+    pub rates: RateProfile,
+}
+
+/// The configuration of a Chancery server.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "chancery.toml")]
+struct RawConfig {
+    #[schemars(required, with = "listener::RawListener")]
+    listener: Option<listener::RawListener>,
+    /// The geographies this node serves.
+    #[schemars(required, with = "Vec<cell::RawCell>", length(min = 1))]
+    cell: Option<Vec<cell::RawCell>>,
+    /// The resources this node serves; the first is also found under the bare public hosts.
+    #[schemars(required, with = "Vec<resource::RawResource>", length(min = 1))]
+    resource: Option<Vec<resource::RawResource>>,
+    #[serde(default)]
+    #[schemars(schema_with = "limits::schema")]
+    limits: Limits,
+    #[serde(default)]
+    rates: rates::RawRates,
+}
+
+impl Config {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        let file = path.display().to_string();
+        let unreadable = |what: String, fix: &str| {
+            let key = String::new();
+            Problems(vec![Problem { file: file.clone(), line: 0, column: 0, key, what, fix: fix.to_owned() }])
+        };
+        let size = std::fs::metadata(path).map_err(|fault| {
+            unreadable(
+                format!("cannot be read: {}", fault.kind()),
+                "name another file with --config, or make this one",
+            )
+        })?;
+        if size.len() > MAX_FILE {
+            return Err(unreadable("longer than a configuration can be".to_owned(), ""));
+        }
+        let text = std::fs::read_to_string(path).map_err(|fault| {
+            unreadable(format!("cannot be read: {}", fault.kind()), "it must be a UTF-8 text file")
+        })?;
+        Self::parse(&file, &text)
+    }
+
+    /// Reads `text`, which came from `file`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
+        let (mut document, raw) = Document::read::<RawConfig>(file, text);
+        let config = raw.and_then(|raw| raw.check(&mut document));
+        match (document.finish(), config) {
+            (None, Some(config)) => Ok(config),
+            (Some(problems), _) => Err(problems),
+            (None, None) => Err(Problems(vec![Problem {
+                file: file.to_owned(),
+                line: 1,
+                column: 1,
+                key: String::new(),
+                what: "this cannot be read".to_owned(),
+                fix: String::new(),
+            }])),
+        }
+    }
+
+    /// The JSON schema of the file, for editors.
+    #[must_use]
+    pub fn schema() -> String {
+        let mut schema = schemars::schema_for!(RawConfig).to_value();
+        without_nulls(&mut schema);
+        let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
+
+/// Takes out defaults that say nothing: TOML has no null.
+fn without_nulls(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(without_nulls);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
+}
+
+impl RawConfig {
+    fn check(self, document: &mut Document<'_>) -> Option<Config> {
+        let listener = match self.listener {
+            Some(listener) => listener.check(document),
+            None => cell::missing(
+                "listener",
+                "write a section [listener] with an address and a certificate",
+                document,
+            ),
+        };
+        let cells = each(self.cell.unwrap_or_default(), "cell", document, cell::RawCell::check);
+        let resources =
+            each(self.resource.unwrap_or_default(), "resource", document, resource::RawResource::check);
+        limits::check(&self.limits, document);
+        let rates = self.rates.check(document);
+        let cells_known = cells.iter().all(|(_, cell)| cell.is_some());
+        let cells: Vec<_> = cells.into_iter().filter_map(|(at, cell)| Some((at, cell?))).collect();
+        let resources: Vec<_> =
+            resources.into_iter().filter_map(|(at, resource)| Some((at, resource?))).collect();
+        distinct_cells(&cells, document);
+        placed_resources(&resources, &cells, cells_known, document);
+        Some(Config {
+            listener: listener?,
+            cells: cells.into_iter().map(|(_, cell)| cell).collect(),
+            resources: resources.into_iter().map(|(_, resource)| resource).collect(),
+            limits: self.limits,
+            rates,
+        })
+    }
+}
+
+/// Checks each item of a list, which must have at least one, and keeps its place.
+fn each<R, T>(
+    items: Vec<R>,
+    key: &str,
+    document: &mut Document<'_>,
+    check: impl Fn(R, &str, &mut Document<'_>) -> Option<T>,
+) -> Vec<(String, Option<T>)> {
+    if items.is_empty() {
+        cell::missing::<()>(key, &format!("write at least one section [[{key}]]"), document);
+    }
+    let checked = items.into_iter().enumerate().map(|(at, item)| {
+        let at = format!("{key}[{at}]");
+        let item = check(item, &at, document);
+        (at, item)
+    });
+    checked.collect()
+}
+
+/// Two cells may share neither a geography nor a file: what rests in one geography must not be found in another's.
+fn distinct_cells(cells: &[(String, CellConfig)], document: &mut Document<'_>) {
+    let mut seen = BTreeMap::new();
+    for (at, cell) in cells {
+        let KmsConfig::Local { path: root } = &cell.kms;
+        let mut places = vec![
+            (
+                format!("geography {}", cell.geography.as_str()),
+                format!("{at}.geography"),
+                "each geography has one cell",
+            ),
+            (
+                format!("file {}", root.display()),
+                format!("{at}.kms.path"),
+                "each cell has a key file of its own",
+            ),
+        ];
+        match &cell.engine {
+            EngineConfig::Sqlite { path } => places.push((
+                format!("file {}", path.display()),
+                format!("{at}.engine.path"),
+                "each cell has a file of its own",
+            )),
+            EngineConfig::Postgres { url, schema } => places.push((
+                format!("database {url:?} {schema:?}"),
+                format!("{at}.engine.url"),
+                "each cell has a database or a schema of its own",
+            )),
+        }
+        for (place, key, rule) in places {
+            if let Some(other) = seen.insert(place, key.clone()) {
+                document.problem(&key, format!("the same as {other}"), rule);
+            }
+        }
+    }
+}
+
+fn placed_resources(
+    resources: &[(String, ResourceConfig)],
+    cells: &[(String, CellConfig)],
+    cells_known: bool,
+    document: &mut Document<'_>,
+) {
+    let mut names = BTreeMap::new();
+    for (at, resource) in resources {
+        if let Some(other) = names.insert(resource.name.clone(), at) {
+            document.problem(
+                &format!("{at}.name"),
+                format!("the same as {other}.name"),
+                "each resource has a name of its own",
+            );
+        }
+        let placed = cells.iter().any(|(_, cell)| cell.geography == resource.geography);
+        if !placed && cells_known {
+            let known: Vec<_> =
+                cells.iter().map(|(_, cell)| format!("\"{}\"", cell.geography.as_str())).collect();
+            let fix = format!("write one of {}, or add a [[cell]] for it", known.join(", "));
+            document.problem(&format!("{at}.geography"), "no cell of this file has this geography", fix);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

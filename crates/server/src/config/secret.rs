@@ -1,0 +1,114 @@
+//! Secrets by reference: a configuration says where a secret is, never what it is.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use base::Secret;
+use thiserror::Error;
+
+/// Where a secret is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretRef {
+    /// In this environment variable: `env:NAME`.
+    Env(String),
+    /// In this file, without the line end after it: `file:PATH`.
+    File(PathBuf),
+}
+
+/// How a reference is written.
+pub(super) const FORM: &str = "write \"env:NAME\" for an environment variable or \"file:/path\" for a file; secrets themselves are not written here";
+
+/// Why a secret could not be had. It names the place, never the secret.
+#[derive(Debug, Error)]
+pub enum SecretError {
+    /// The variable is not set, or not text.
+    #[error("the environment variable {0} is not set")]
+    NoVariable(String),
+    /// The file cannot be read as text.
+    #[error("the file {file} cannot be read: {kind}")]
+    NoFile {
+        /// Which file.
+        file: PathBuf,
+        /// What the system said.
+        kind: std::io::ErrorKind,
+    },
+    /// There is nothing in it.
+    #[error("{0} is empty")]
+    Empty(SecretRef),
+}
+
+impl SecretRef {
+    /// Reads a reference; `None` when the text is none, as a secret itself would be.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, place) = text.split_once(':')?;
+        match kind {
+            "env" => {
+                let name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+                (!place.is_empty() && place.bytes().all(name)).then(|| Self::Env(place.to_owned()))
+            }
+            "file" => (!place.is_empty() && !place.contains('\0')).then(|| Self::File(place.into())),
+            _ => None,
+        }
+    }
+
+    /// Fetches the secret.
+    ///
+    /// # Errors
+    /// [`SecretError`].
+    pub fn fetch(&self) -> Result<Secret<String>, SecretError> {
+        let text = match self {
+            Self::Env(name) => std::env::var(name).map_err(|_| SecretError::NoVariable(name.clone()))?,
+            Self::File(file) => std::fs::read_to_string(file)
+                .map_err(|fault| SecretError::NoFile { file: file.clone(), kind: fault.kind() })?,
+        };
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.is_empty() { Err(SecretError::Empty(self.clone())) } else { Ok(Secret::new(text.to_owned())) }
+    }
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "env:{name}"),
+            Self::File(file) => write!(f, "file:{}", file.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_references_are_read() {
+        assert_eq!(SecretRef::parse("env:DB_URL"), Some(SecretRef::Env("DB_URL".into())));
+        assert_eq!(SecretRef::parse("file:/run/secrets/db"), Some(SecretRef::File("/run/secrets/db".into())));
+        for bad in
+            ["", "env:", "file:", "postgres://u:p@h/d", "env:A B", "env:A=B", "ENV:A", "c2VjcmV0", "file:a\0"]
+        {
+            assert_eq!(SecretRef::parse(bad), None, "{bad:?}");
+        }
+        assert_eq!(SecretRef::parse("file:a:b").unwrap().to_string(), "file:a:b");
+    }
+
+    #[test]
+    fn files_lose_their_line_end_and_must_hold_something() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        let reference = SecretRef::File(file.clone());
+        assert!(matches!(reference.fetch(), Err(SecretError::NoFile { .. })));
+        std::fs::write(&file, "hunter2\r\n").unwrap();
+        assert_eq!(reference.fetch().unwrap().expose(), "hunter2");
+        std::fs::write(&file, "\n").unwrap();
+        let empty = reference.fetch().unwrap_err();
+        assert!(matches!(empty, SecretError::Empty(_)));
+    }
+
+    #[test]
+    fn variables_must_be_set() {
+        let error = SecretRef::Env("CHANCERY_TEST_SURELY_NOT_SET".into()).fetch().unwrap_err();
+        assert_eq!(error.to_string(), "the environment variable CHANCERY_TEST_SURELY_NOT_SET is not set");
+        assert!(SecretRef::Env("PATH".into()).fetch().is_ok());
+    }
+}

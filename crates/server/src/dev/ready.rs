@@ -1,0 +1,99 @@
+//! The ready file: what a program needs to use a running server, written whole when the server accepts requests.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::files::{self, Readers};
+
+/// What a started server says of itself. Later versions add fields.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ready {
+    /// Where the default resource answers.
+    pub endpoint: String,
+    /// What clients must trust; missing when the certificate is the operator's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// The process.
+    pub pid: u32,
+    /// All resources, the default one first.
+    pub resources: Vec<ReadyResource>,
+}
+
+/// One resource.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadyResource {
+    /// Its name.
+    pub name: String,
+    /// Where it lives.
+    pub geography: String,
+    /// Where it answers under its own host name.
+    pub endpoint: String,
+    /// That endpoint and its first access key, as the SDKs read it.
+    pub connection_string: String,
+}
+
+impl std::fmt::Debug for ReadyResource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReadyResource").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Ready {
+    /// As JSON, with a line end.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// Writes the ready file. It holds access keys, so its owner alone may read it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        files::write_whole(path, self.to_json().as_bytes(), Readers::Owner)
+    }
+}
+
+/// The connection string of an endpoint.
+#[must_use]
+pub fn connection_string(endpoint: &str, access_key: &str) -> String {
+    format!("endpoint={endpoint}/;accesskey={access_key}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn has_the_documented_form() {
+        let endpoint = "https://dev.localhost:8443".to_owned();
+        let connection_string = connection_string(&endpoint, "a2V5");
+        let resource = ReadyResource {
+            name: "dev".into(),
+            geography: "europe".into(),
+            endpoint: endpoint.clone(),
+            connection_string,
+        };
+        let ready =
+            Ready { endpoint, ca_file: Some("/d/ca/ca.pem".into()), pid: 7, resources: vec![resource] };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ready.json");
+        ready.write(&path).unwrap();
+        let read: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let expected = serde_json::json!({
+            "endpoint": "https://dev.localhost:8443", "caFile": "/d/ca/ca.pem", "pid": 7,
+            "resources": [{
+                "name": "dev", "geography": "europe", "endpoint": "https://dev.localhost:8443",
+                "connectionString": "endpoint=https://dev.localhost:8443/;accesskey=a2V5",
+            }],
+        });
+        assert_eq!(read, expected);
+        assert!(!format!("{ready:?}").contains("a2V5"));
+    }
+}

@@ -1,0 +1,67 @@
+//! The rate limits of the table, at and past each of them.
+
+use std::time::Duration;
+
+use base::Limits;
+use server::http::rates::Profile;
+use server::testing::Options;
+use wire::operation::{Operation, Per};
+
+use crate::world::{World, built, of_a_thread};
+
+async fn limited() -> World {
+    World::with(Options { limits: Limits::default(), rates: Profile::Acs }).await
+}
+
+/// Waits until no window holds what was done before.
+fn rest(world: &World) {
+    world.test.clock.advance(Duration::from_secs(61));
+}
+
+#[tokio::test]
+async fn each_operation_stops_at_its_own_limit() {
+    for operation in built().filter(|operation| !operation.rates.is_empty()) {
+        let world = limited().await;
+        rest(&world);
+        let least = operation.rates.iter().map(|rate| rate.max).min().unwrap();
+        for nth in 0..least {
+            let answer = world.perform(operation).await;
+            assert_ne!(answer.status, 429, "{} at {nth} of {least}", operation.name);
+        }
+        let refused = world.perform(operation).await;
+        assert_eq!(refused.status, 429, "{} past {least}", operation.name);
+        let wait: u64 = refused.header("retry-after").parse().unwrap();
+        assert!((1..=60).contains(&wait), "{} {wait}", operation.name);
+        // The refused request counts; after the stated wait the next one is let in.
+        world.test.clock.advance(Duration::from_secs(wait));
+        let after = world.perform(operation).await;
+        assert_ne!(after.status, 429, "{} after {wait} s", operation.name);
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_uses_up_nothing_of_a_thread_and_sees_no_limit_of_it() {
+    let world = limited().await;
+    let stranger = world.test.user(&["chat"]).await;
+    rest(&world);
+    let of_thread = |o: &&Operation| o.rates.iter().any(|rate| rate.per == Per::Thread);
+    for operation in of_a_thread().filter(of_thread) {
+        let per_user =
+            operation.rates.iter().filter(|rate| rate.per == Per::UserAndThread).map(|rate| rate.max).min();
+        for _ in 0..per_user.unwrap_or(60).min(60) {
+            let answer = world.call(operation).by(&stranger).send().await;
+            assert_eq!(answer.status, 403, "{}", operation.name);
+        }
+        let answer = world.perform(operation).await;
+        assert_ne!(answer.status, 429, "{}", operation.name);
+        rest(&world);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_limited_unless_the_operator_says_so() {
+    let world = World::new().await;
+    for _ in 0..200 {
+        world.say().await;
+    }
+}

@@ -1,0 +1,151 @@
+//! A small world to call every operation in: a thread with its owner, and how each operation is called so that it works.
+
+use base::Limits;
+use serde_json::{Value, json};
+use server::testing::{Answer, Call, Options, TestApp, TestUser};
+use store::engine::memory::FaultPlan;
+use wire::operation::{Access, OPERATIONS, Operation};
+
+/// Every scope there is.
+pub(crate) const ALL: [&str; 5] = ["chat", "chat.join", "chat.join.limited", "voip", "voip.join"];
+
+/// A thread with two participants and a message, in the resource under test.
+pub(crate) struct World {
+    pub(crate) test: TestApp,
+    pub(crate) owner: TestUser,
+    pub(crate) member: TestUser,
+    pub(crate) thread: String,
+    pub(crate) message: String,
+}
+
+impl World {
+    /// Where nobody is slowed down for failing: whole walks over the table fail on purpose.
+    pub(crate) async fn new() -> Self {
+        let limits = Limits { auth_failures_per_minute: u32::MAX, ..Limits::default() };
+        Self::with(Options { limits, ..Options::default() }).await
+    }
+
+    pub(crate) async fn with(options: Options) -> Self {
+        let test = TestApp::with(options).await;
+        let (owner, member) = (test.user(&ALL).await, test.user(&ALL).await);
+        let new = json!({
+            "topic": test.canary(),
+            "participants": [participant(&member)],
+        });
+        let made = test.call("POST", "/chat/threads").by(&owner).json(&new).send().await.expect(201).json();
+        let thread = made["chatThread"]["id"].as_str().unwrap().to_owned();
+        let mut world = Self { test, owner, member, thread, message: String::new() };
+        world.message = world.say().await;
+        world
+    }
+
+    /// One more message of the owner.
+    pub(crate) async fn say(&self) -> String {
+        let new = json!({ "content": self.test.canary(), "senderDisplayName": self.test.canary() });
+        let target = format!("/chat/threads/{}/messages", encoded(&self.thread));
+        let sent = self.test.call("POST", &target).by(&self.owner).json(&new).send().await.expect(201);
+        sent.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Whether the store takes nothing more.
+    pub(crate) fn refuse_commits(&self, refuse: bool) {
+        let plan = FaultPlan { before: 1000, ..FaultPlan::none(self.test.rng.clone()) };
+        self.test.engine.set_faults(refuse.then_some(plan));
+    }
+
+    /// The operation's path with ids of this world.
+    pub(crate) fn target(&self, operation: &Operation) -> String {
+        self.target_in(operation, &self.thread)
+    }
+
+    /// The same in another thread.
+    pub(crate) fn target_in(&self, operation: &Operation, thread: &str) -> String {
+        fill(operation.path, |name| match name {
+            "id" => encoded(&self.member.raw_id),
+            "chatThreadId" => encoded(thread),
+            "chatMessageId" => self.message.clone(),
+            other => other.to_owned(),
+        })
+    }
+
+    /// A body the operation takes.
+    pub(crate) fn body(&self, operation: &Operation) -> Option<Value> {
+        let member = json!({ "communicationUser": { "id": self.member.raw_id } });
+        Some(match operation.name {
+            "identity.create" => json!({ "createTokenWithScopes": ["chat"] }),
+            "identity.issue_token" => json!({ "scopes": ["chat"] }),
+            "chat.create_thread" => json!({ "topic": self.test.canary() }),
+            "chat.update_thread" => json!({ "topic": self.test.canary() }),
+            "chat.send_message" | "chat.update_message" => json!({ "content": self.test.canary() }),
+            "chat.add_participants" => json!({ "participants": [participant(&self.member)] }),
+            "chat.remove_participant" => member,
+            "chat.send_read_receipt" => json!({ "chatMessageId": self.message }),
+            "chat.send_typing" => json!({ "senderDisplayName": self.test.canary() }),
+            _ => return None,
+        })
+    }
+
+    /// A call of the operation without a credential, good in everything else.
+    pub(crate) fn call(&self, operation: &Operation) -> Call<'_> {
+        self.call_at(operation, &self.target(operation))
+    }
+
+    pub(crate) fn call_at(&self, operation: &Operation, target: &str) -> Call<'_> {
+        let call = self.test.call(operation.method.as_str(), target);
+        match self.body(operation) {
+            Some(body) => call.json(&body),
+            None => call,
+        }
+    }
+
+    /// With the credential that the operation wants: the access key, or the token of `user`.
+    pub(crate) fn admitted<'a>(&'a self, operation: &Operation, call: Call<'a>, user: &TestUser) -> Call<'a> {
+        match operation.access {
+            Access::Public => call,
+            Access::AccessKey => call.signed(),
+            Access::UserToken(_) | Access::Directory => call.by(user),
+        }
+    }
+
+    /// The operation as its owner calls it.
+    pub(crate) async fn perform(&self, operation: &Operation) -> Answer {
+        self.admitted(operation, self.call(operation), &self.owner).send().await
+    }
+}
+
+/// The rows this server serves.
+pub(crate) fn built() -> impl Iterator<Item = &'static Operation> {
+    OPERATIONS.iter().copied().filter(|operation| operation.built)
+}
+
+/// The rows that want a credential.
+pub(crate) fn guarded() -> impl Iterator<Item = &'static Operation> {
+    built().filter(|operation| operation.access != Access::Public)
+}
+
+/// Those of a thread.
+pub(crate) fn of_a_thread() -> impl Iterator<Item = &'static Operation> {
+    built().filter(|operation| operation.path.contains("{chatThreadId}"))
+}
+
+/// `path` with each `{name}` replaced.
+pub(crate) fn fill(path: &str, value: impl Fn(&str) -> String) -> String {
+    let mut filled = String::new();
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}').expect("a closing brace");
+        filled.push_str(before);
+        filled.push_str(&value(name));
+        rest = after;
+    }
+    filled + rest
+}
+
+/// As the SDKs write an id into a path.
+pub(crate) fn encoded(id: &str) -> String {
+    id.replace(':', "%3A").replace('@', "%40")
+}
+
+pub(crate) fn participant(user: &TestUser) -> Value {
+    json!({ "communicationIdentifier": { "communicationUser": { "id": user.raw_id } } })
+}
