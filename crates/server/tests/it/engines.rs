@@ -25,7 +25,7 @@ pub(crate) fn memory() -> Opened {
 
 /// One that the test has made.
 pub(crate) fn of(engine: Arc<dyn Engine>) -> Opened {
-    Opened { engine, _folder: None }
+    Opened { engine, folder: None }
 }
 
 /// A file in a folder of its own.
