@@ -134,6 +134,9 @@ pub enum ChatError {
     /// HTML of which nothing is left when it is cleaned.
     #[error("nothing is left of the content when it is cleaned")]
     NothingLeft,
+    /// HTML whose elements would multiply without measure when it is read.
+    #[error("the HTML would multiply when it is read")]
+    TooIntricate,
     /// Content and metadata of a message, after an edit or after cleaning, past the limit.
     #[error("a message has at most {limit} bytes")]
     MessageTooLarge {

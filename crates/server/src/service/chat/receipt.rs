@@ -30,11 +30,12 @@ impl Desk<'_> {
             }
             let key = self.author_key(&mut reader, thread).await?;
             let row = ReceiptRow { message, read_on: self.clock.now() };
-            let mut draft = self.draft().await?;
+            let mut draft = reader.draft();
+            drop(reader);
             self.expect(&mut draft, &member);
             match before {
                 Some(Versioned { version, .. }) => {
-                    draft.expect_version::<Receipts>(&(thread, self.user()), version)
+                    draft.expect_version::<Receipts>(&(thread, self.user()), version);
                 }
                 None => draft.expect_absent::<Receipts>(&(thread, self.user())),
             }

@@ -136,7 +136,7 @@ impl Model {
         if everyone.len() > self.max_participants {
             return Err(No::TooMany);
         }
-        let listed = everyone.iter().map(|(user, share)| (*user, share.unwrap_or(0))).collect();
+        let listed = everyone.iter().map(|(user, share)| (*user, share.map_or(0, |at| at.min(now)))).collect();
         let mut made = Thread {
             created: now,
             topic: topic.to_owned(),
@@ -146,9 +146,8 @@ impl Model {
             deleted: false,
             was_in: Vec::new(),
         };
-        for (member, share) in everyone {
-            let from = share.map_or(0, |at| if at <= now { 0 } else { at });
-            let participant = Participant { stretches: vec![(from, None)], ..Participant::default() };
+        for (member, _) in everyone {
+            let participant = Participant { stretches: vec![(0, None)], ..Participant::default() };
             made.participants.insert(member, participant);
             made.was_in.push(member);
         }
