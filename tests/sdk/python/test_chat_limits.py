@@ -185,7 +185,6 @@ def test_patch_bodies_in_both_media_types(talk, media):
     [
         {},
         {"content": None},
-        {"content": ""},  # undocumented; the Python SDK, too, sends none that is empty
         {"content": 5},
         {"content": {"message": "x"}},
         {"content": "x", "type": "topicUpdated"},

@@ -11,7 +11,6 @@ use clap::Args;
 use guard::SystemRng;
 use guard::signature::AccessKey;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 
 use super::node::{Node, Placed, Plan, listen};
 use super::{CliError, say};
@@ -21,7 +20,7 @@ use crate::dev::lock::FolderLock;
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
 use crate::dev::samples::Samples;
 use crate::dev::{authority, files};
-use crate::net::CertificateFiles;
+use crate::net::{CertificateFiles, Door};
 
 const EXAMPLES: &str = "Examples:\n  \
     chancery dev\n  \
@@ -100,13 +99,13 @@ impl Dev {
         let _lock = FolderLock::take(&data.join("lock"), now)
             .map_err(|fault| CliError::Held { path: data.to_owned(), fault })?;
         let known = self.resources(data)?;
-        let (listeners, port) = listen_local(self.port)?;
+        let (doors, port) = listen_local(self.port)?;
         let dns = names(&known);
         let ips = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         let tls = authority::ensure(data, &dns, &ips, now)?;
         let (cells, resources) = place(data, &known, key.as_ref());
         let plan = Plan {
-            listeners,
+            doors,
             certificates: CertificateFiles::open(tls.chain, tls.key)?,
             cells,
             resources,
@@ -162,10 +161,10 @@ impl Dev {
 
 /// Listens at both loopback addresses, on one port: which of them `localhost` is depends on the machine. One without IPv6
 /// does with the other.
-fn listen_local(port: u16) -> Result<(Vec<TcpListener>, u16), CliError> {
+fn listen_local(port: u16) -> Result<(Vec<Door>, u16), CliError> {
     const CHOOSE: &str = "--port PORT (0 takes a free one)";
     let four = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), CHOOSE)?;
-    let found = four.local_addr().map_or(port, |address| address.port());
+    let found = four.address().port();
     match listen(SocketAddr::from((Ipv6Addr::LOCALHOST, found)), CHOOSE) {
         Ok(six) => Ok((vec![four, six], found)),
         Err(fault @ CliError::PortInUse { .. }) if port != 0 => Err(fault),

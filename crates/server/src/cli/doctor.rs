@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,6 +17,7 @@ use store::engine::postgres::{PostgresEngine, PostgresOptions};
 
 use super::{CliError, machine};
 use crate::config::{CellConfig, Certificate, Config, DatabaseUrl, EngineConfig, KmsConfig, Listener};
+use crate::net;
 
 const EXAMPLES: &str = "Examples:\n  \
     chancery doctor                                  this machine alone\n  \
@@ -195,7 +196,7 @@ fn listener(listener: &Listener, now: Timestamp) -> Vec<Finding> {
 
 fn port(address: SocketAddr) -> Finding {
     let name = format!("port {address}");
-    match TcpListener::bind(address) {
+    match net::bind(address) {
         Ok(_) => good(name, "free"),
         Err(fault) if fault.kind() == io::ErrorKind::AddrInUse => warning(
             name,
@@ -342,10 +343,10 @@ mod tests {
         assert_eq!(folder(&key.join("below-a-file"), "folder").state, State::Bad);
     }
 
-    #[test]
-    fn a_port_is_free_or_in_use() {
-        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = taken.local_addr().unwrap();
+    #[tokio::test]
+    async fn a_port_is_free_or_in_use() {
+        let taken = net::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = taken.address();
         assert_eq!(port(address).state, State::Warning);
         drop(taken);
         assert_eq!(port(address).state, State::Good);

@@ -8,7 +8,6 @@ use base::{Clock, Limits, ResourceId, Rng, Secret, SystemClock};
 use guard::SystemRng;
 use guard::signature::AccessKey;
 use store::Cell;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
@@ -19,7 +18,7 @@ use crate::directory::{Directory, ResourceEntry};
 use crate::http::rates::Profile;
 use crate::http::{App, Setup};
 use crate::job;
-use crate::net::{self, CertificateFiles, Drained, Reload, Server, Stop, Timeouts};
+use crate::net::{self, CertificateFiles, Door, Drained, Reload, Server, Stop, Timeouts};
 use crate::observe::health::Health;
 use crate::service::resources::{self, CellTokens, Resource};
 
@@ -40,7 +39,7 @@ pub(super) struct Placed {
 
 /// What a node is made of.
 pub(super) struct Plan {
-    pub(super) listeners: Vec<TcpListener>,
+    pub(super) doors: Vec<Door>,
     pub(super) certificates: CertificateFiles,
     pub(super) cells: Vec<CellConfig>,
     pub(super) resources: Vec<Placed>,
@@ -57,7 +56,7 @@ pub(super) struct Served {
 
 /// A node that is ready to run.
 pub(super) struct Node {
-    listeners: Vec<TcpListener>,
+    doors: Vec<Door>,
     certificates: CertificateFiles,
     app: Arc<App>,
     server: Server<App>,
@@ -121,8 +120,8 @@ impl Node {
         }));
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
         let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
-        let (listeners, certificates) = (plan.listeners, plan.certificates);
-        Ok(Self { listeners, certificates, app, server, cells: opened, served, stop, signals })
+        let (doors, certificates) = (plan.doors, plan.certificates);
+        Ok(Self { doors, certificates, app, server, cells: opened, served, stop, signals })
     }
 
     /// What is served, in the order of the plan.
@@ -138,8 +137,8 @@ impl Node {
             job::run(state, stop_begun(stop)).await;
             None
         });
-        let (server, listeners, stop) = (self.server, self.listeners, self.stop.clone());
-        tasks.spawn(async move { Some(server.run(listeners, &stop).await) });
+        let (server, doors, stop) = (self.server, self.doors, self.stop.clone());
+        tasks.spawn(async move { Some(server.run(doors, &stop).await) });
         let begun = ready();
         if begun.is_err() {
             self.stop.drain();
@@ -234,7 +233,7 @@ async fn known(cell: &Cell, name: &str) -> Result<Option<ResourceId>, resources:
 }
 
 /// Listens at `address`.
-pub(super) fn listen(address: SocketAddr, choose: &'static str) -> Result<TcpListener, CliError> {
+pub(super) fn listen(address: SocketAddr, choose: &'static str) -> Result<Door, CliError> {
     net::bind(address).map_err(|fault| match fault.kind() {
         std::io::ErrorKind::AddrInUse => CliError::PortInUse { address, choose },
         _ => CliError::Listen { address, fault },

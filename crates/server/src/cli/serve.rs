@@ -38,13 +38,13 @@ impl Serve {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let config = Config::load(&self.config).map_err(CliError::Config)?;
         let resources = place(&config)?;
-        let listener = listen(config.listener.address, "[listener] address")?;
-        let address = listener.local_addr().unwrap_or(config.listener.address);
+        let door = listen(config.listener.address, "[listener] address")?;
+        let address = door.address();
         let (certificates, ca_file) = certificates(&config)?;
         let public = config.listener.public_hosts.first().map(|host| host.as_str().to_owned());
         let host = public.unwrap_or_else(|| "localhost".to_owned());
         let Config { cells, limits, rates, .. } = config;
-        let plan = Plan { listeners: vec![listener], certificates, cells, resources, limits, rates };
+        let plan = Plan { doors: vec![door], certificates, cells, resources, limits, rates };
         let node = Node::open(plan).await?;
         let ready = describe(&node, &host, address.port(), ca_file);
         tracing::info!(%address, resources = ready.resources.len(), "serving");

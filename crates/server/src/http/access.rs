@@ -70,7 +70,7 @@ fn access_key(
     if !has_scheme(authorization, "HMAC-SHA256") {
         return Err(ApiError::denied());
     }
-    let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let text = |name: &str| single(head, name);
     let host = super::host::of(head).ok_or_else(ApiError::denied)?;
     let public = resource.public_hosts().iter().map(String::as_str);
     let hosts: Vec<&str> = std::iter::once(host).chain(public).collect();
@@ -79,9 +79,9 @@ fn access_key(
         method: head.method.as_str(),
         path_and_query: target,
         hosts: &hosts,
-        x_ms_host: text("x-ms-host"),
-        date: text("x-ms-date").or_else(|| text("date")),
-        content_sha256: text("x-ms-content-sha256"),
+        x_ms_host: text("x-ms-host")?,
+        date: text("x-ms-date")?.or(text("date")?),
+        content_sha256: text("x-ms-content-sha256")?,
         authorization,
         body_sha256: &sha256(body),
     };
@@ -101,6 +101,17 @@ fn token(resource: &ResourceEntry, head: &Parts, now: Timestamp) -> Result<Arc<C
         return Err(ApiError::unauthorized());
     }
     Ok(claims)
+}
+
+/// A header that is signed, or says how. Twice is refused, even with one value: what was signed must be what is read, by
+/// every program on the way.
+fn single<'a>(head: &'a Parts, name: &str) -> Result<Option<&'a str>, ApiError> {
+    let mut all = head.headers.get_all(name).iter();
+    match (all.next(), all.next()) {
+        (None, _) => Ok(None),
+        (Some(one), None) => one.to_str().map(Some).map_err(|_| ApiError::denied()),
+        (Some(_), Some(_)) => Err(ApiError::denied()),
+    }
 }
 
 /// The one `Authorization` header. Several are as good as none: two programs could each believe another one.

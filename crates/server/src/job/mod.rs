@@ -24,16 +24,21 @@ impl Jobs {
     }
 }
 
-/// Does what is due, at once and then whenever it is woken, until `stop` is done. Work under way is finished first.
+/// Does what is due, at once and then whenever it is woken, until `stop` is done. Work under way is left where it is:
+/// a large deletion takes longer than a server may take to stop, and goes on at the next start.
 pub async fn run(state: Arc<State>, stop: impl Future<Output = ()> + Send) {
-    tokio::pin!(stop);
-    loop {
-        erasure::run(&state).await;
-        tokio::select! {
-            () = &mut stop => return,
-            () = state.jobs.0.notified() => {}
-            () = tokio::time::sleep(UNPROMPTED) => {}
+    let work = async {
+        loop {
+            erasure::run(&state).await;
+            tokio::select! {
+                () = state.jobs.0.notified() => {}
+                () = tokio::time::sleep(UNPROMPTED) => {}
+            }
         }
+    };
+    tokio::select! {
+        () = stop => {}
+        () = work => {}
     }
 }
 

@@ -35,15 +35,31 @@ const SPEAK_HTTPS: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     \r\n\
     This port speaks HTTPS. Use an https:// address.\n";
 
-/// Binds `address`; port 0 takes a free one.
+/// An address that is listened at. Connections wait in the system's queue until a server runs on it.
+#[derive(Debug)]
+pub struct Door {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Door {
+    /// Where it is, with the port that was found.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// Listens at `address`; port 0 takes a free one. Call it within a Tokio runtime.
 ///
 /// # Errors
 /// When the address is taken, not of this machine, or not permitted.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub fn bind(address: SocketAddr) -> io::Result<Door> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    let listener = socket.listen(BACKLOG)?;
+    Ok(Door { address: listener.local_addr()?, listener })
 }
 
 /// How a server came to its end.
@@ -83,11 +99,11 @@ impl<S: Service> Server<S> {
 
     /// Serves until `stop` is raised, then drains: waits for requests under way for as long as the limits say, and
     /// cuts the rest.
-    pub async fn run(&self, listeners: Vec<TcpListener>, stop: &Stop) -> Drained {
-        let mut doors = JoinSet::new();
-        for listener in listeners {
-            doors.spawn(accept(
-                listener,
+    pub async fn run(&self, doors: Vec<Door>, stop: &Stop) -> Drained {
+        let mut accepting = JoinSet::new();
+        for door in doors {
+            accepting.spawn(accept(
+                door.listener,
                 Arc::clone(&self.shared),
                 self.tls.clone(),
                 Arc::clone(&self.places),
@@ -95,8 +111,8 @@ impl<S: Service> Server<S> {
             ));
         }
         let mut connections = Vec::new();
-        while let Some(door) = doors.join_next().await {
-            match door {
+        while let Some(ended) = accepting.join_next().await {
+            match ended {
                 Ok(open) => connections.push(open),
                 Err(fault) => tracing::error!(panicked = fault.is_panic(), "a listener ended"),
             }

@@ -16,7 +16,7 @@ mod stop;
 #[cfg(test)]
 mod toy;
 
-pub use listener::{Drained, Server, bind};
+pub use listener::{Door, Drained, Server, bind};
 pub use progress::Timeouts;
 pub use reload::{CertificateFault, CertificateFiles, Reload};
 pub use service::{Refusal, Response, Service};

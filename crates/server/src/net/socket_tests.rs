@@ -37,7 +37,7 @@ fn start(limits: &Limits, change: impl FnOnce(&mut Timeouts)) -> Running {
     let certificates =
         CertificateStore::new(pair.chain_pem.as_bytes(), pair.key_pem.expose().as_bytes()).unwrap();
     let listener = bind(local()).unwrap();
-    let address = listener.local_addr().unwrap();
+    let address = listener.address();
     let mut timeouts = Timeouts::from(limits);
     change(&mut timeouts);
     let (toy, stop) = (Arc::new(Toy::new()), Stop::new());
@@ -211,6 +211,6 @@ async fn a_long_body_that_is_refused_does_not_lose_its_answer() {
 #[tokio::test]
 async fn an_address_that_is_taken_is_an_error() {
     let first = bind(local()).unwrap();
-    let taken = bind(first.local_addr().unwrap()).unwrap_err();
+    let taken = bind(first.address()).unwrap_err();
     assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
 }

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod chat;
 pub mod identity;
 pub mod resources;
+pub mod turns;
 
 use store::{KeyspaceDef, StoreError};
 use wire::ApiError;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base::{MessageId, ThreadId};
 use server::service::chat::view::{ContentView, MessageView};
-use server::service::chat::{ChatError, MessageQuery, NewMessage, NewParticipant, NewThread};
+use server::service::chat::{ChatError, MessageQuery, NewMessage, NewParticipant, NewThread, ThreadChange};
 
 use crate::chat_world::World;
 use crate::engines;
@@ -95,13 +95,15 @@ async fn removed_while_sending(engine: engines::Opened) {
             let world = Arc::clone(&world);
             tasks.spawn(async move {
                 let mut sent = BTreeSet::new();
-                loop {
+                // Bounded, so that a removal which did not work fails the test rather than filling the machine.
+                for _ in 0..100_000 {
                     match world.desk(1).send_message(thread, says(format!("{round}"))).await {
                         Ok(id) => drop(sent.insert(id)),
                         Err(ChatError::Forbidden) => return sent,
                         Err(other) => panic!("{other}"),
                     }
                 }
+                panic!("never removed");
             });
         }
         let victim = world.claims[1].user;
@@ -110,17 +112,58 @@ async fn removed_while_sending(engine: engines::Opened) {
         let sent = tasks.join_next().await.unwrap().unwrap();
         let all = everything(&world, thread).await;
         numbered_without_a_gap(&all);
-        let removal = all.iter().rev().find(|m| matches!(m.content, ContentView::ParticipantRemoved(..))).unwrap();
+        let removal =
+            all.iter().rev().find(|m| matches!(m.content, ContentView::ParticipantRemoved(..))).unwrap();
         assert!(sent.iter().all(|id| *id < removal.id), "nothing was accepted after the removal");
         let written: BTreeSet<MessageId> = all
             .iter()
-            .filter(|m| m.author == Some(victim) && matches!(&m.content, ContentView::Text(t) if *t.expose() == round.to_string()))
+            .filter(|m| {
+                m.author == Some(victim)
+                    && matches!(&m.content, ContentView::Text(t) if *t.expose() == round.to_string())
+            })
             .map(|m| m.id)
             .collect();
         assert_eq!(written, sent);
         world.desk(0).add_participants(thread, vec![NewParticipant::named(victim)]).await.unwrap();
     }
     world.cell.close().await.unwrap();
+}
+
+/// Many who change one row all come to their turn: nobody is told to come again later.
+async fn many_changes_of_one_row(engine: engines::Opened) {
+    let world = Arc::new(World::new(engine, 9, 8).await);
+    let thread = thread_of_all(&world).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for user in 0..8 {
+        let world = Arc::clone(&world);
+        tasks.spawn(async move {
+            for n in 0..15 {
+                let topic = Some(format!("{user}/{n}").into());
+                let change = ThreadChange { topic, ..ThreadChange::default() };
+                world.desk(user).update_thread(thread, change).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
+    let all = everything(&world, thread).await;
+    numbered_without_a_gap(&all);
+    assert_eq!(all.len(), 2 + 8 * 15);
+    world.cell.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_changes_of_one_row_in_memory() {
+    many_changes_of_one_row(engines::memory()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_changes_of_one_row_on_sqlite() {
+    many_changes_of_one_row(engines::sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_changes_of_one_row_on_postgres() {
+    many_changes_of_one_row(engines::postgres("one_row").await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -23,6 +23,11 @@ pub(crate) fn memory() -> Opened {
     Opened { engine: Arc::new(MemoryEngine::new()), folder: None }
 }
 
+/// One that the test has made.
+pub(crate) fn of(engine: Arc<dyn Engine>) -> Opened {
+    Opened { engine, folder: None }
+}
+
 /// A file in a folder of its own.
 pub(crate) fn sqlite() -> Opened {
     let folder = TempDir::new().unwrap();

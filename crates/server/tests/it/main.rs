@@ -6,6 +6,8 @@ mod chat_calls;
 mod chat_limits;
 mod chat_model;
 mod chat_race;
+mod chat_review;
+mod chat_spy;
 mod chat_world;
 mod coverage;
 mod decisions;

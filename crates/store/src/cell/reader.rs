@@ -45,17 +45,17 @@ impl Reader {
         Self { cell, resource, key, epoch, snapshot, scopes: HashMap::new() }
     }
 
+    /// Begins a commit to the records of the same resource, with the key this view was opened with: asking for the key
+    /// again could need a second view while this one is held, and many who do so at once would wait for each other.
+    #[must_use]
+    pub fn draft(&self) -> Draft {
+        Draft::new(self.cell.clone(), self.resource, Arc::clone(&self.key))
+    }
+
     /// Whose records it reads.
     #[must_use]
     pub const fn resource(&self) -> ResourceId {
         self.resource
-    }
-
-    /// Begins a commit to the same resource. Unlike [`Cell::draft`] it waits for nothing, so it is the way to begin one
-    /// while a reader is held.
-    #[must_use]
-    pub fn draft(&self) -> Draft {
-        Draft::new(self.cell.clone(), self.resource, Arc::clone(&self.key))
     }
 
     /// One record, `None` when there is none.
@@ -191,30 +191,30 @@ impl Reader {
         self.fetch_scopes(found.iter().map(|one| &one.scope)).await
     }
 
-    /// Looks up every scope's key that this view has not seen, all in one read.
+    /// Looks up every scope's key that this view has not seen, all in one read. Memory saves the unwrapping, never the
+    /// look: another node may have destroyed a key that this one remembers.
     async fn fetch_scopes(&mut self, scopes: impl Iterator<Item = &Scope> + Send) -> Result<(), StoreError> {
-        let now = self.cell.0.clock.now();
-        let mut missing: Vec<Scope> = Vec::new();
-        for scope in scopes {
-            if *scope == Scope::RESOURCE || self.scopes.contains_key(scope) || missing.contains(scope) {
-                continue;
-            }
-            match self.cell.0.keys.scope(self.resource, scope, now) {
-                Some(handle) => drop(self.scopes.insert(scope.clone(), Some(handle))),
-                None => missing.push(scope.clone()),
-            }
-        }
-        if missing.is_empty() {
+        let unseen = |scope: &&Scope| **scope != Scope::RESOURCE && !self.scopes.contains_key(*scope);
+        let mut wanted: Vec<Scope> = scopes.filter(unseen).cloned().collect();
+        if wanted.is_empty() {
             return Ok(());
         }
-        let names: Vec<RowKey> = missing.iter().map(|scope| Cell::scope_row(self.resource, scope)).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let now = self.cell.0.clock.now();
+        let keys = &self.cell.0.keys;
+        let names: Vec<RowKey> = wanted.iter().map(|scope| Cell::scope_row(self.resource, scope)).collect();
         let rows = self.snapshot.multi_get(&names).await?;
-        for (scope, row) in missing.into_iter().zip(rows) {
-            let handle = match row {
-                None => None,
-                Some(row) => {
+        for (scope, row) in wanted.into_iter().zip(rows) {
+            let handle = match (row, keys.scope(self.resource, &scope, now)) {
+                (None, _) => {
+                    keys.forget(self.resource, &scope);
+                    None
+                }
+                (Some(_), Some(remembered)) => Some(remembered),
+                (Some(row), None) => {
                     let handle = self.cell.unwrap_scope(self.resource, &self.key, &scope, &row.value)?;
-                    self.cell.0.keys.put_scope(&handle, self.epoch, now);
+                    keys.put_scope(&handle, self.epoch, now);
                     Some(handle)
                 }
             };

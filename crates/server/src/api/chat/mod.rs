@@ -92,6 +92,9 @@ fn answer(error: ChatError) -> ApiError {
             "content",
             "Nothing is left of the HTML once what may not be shown is removed.",
         ),
+        ChatError::TooIntricate => {
+            ApiError::validation("content", "The HTML leaves too many formatting elements open.")
+        }
         ChatError::MessageTooLarge { limit } => ApiError::validation(
             "content",
             format!("Content and metadata of a message may hold {limit} bytes in all."),

@@ -15,7 +15,7 @@ use crate::service::identity::LiveUser;
 /// How many standings are remembered for the next message of the same sender.
 const REMEMBERED: usize = 65_536;
 
-/// A caller who is, or was, a participant of a live thread. Made only by [`Desk::standing`].
+/// A caller who is, or was, a participant of a live thread. Made only by [`Desk::resolve`].
 pub(crate) struct Standing {
     pub(crate) caller: LiveUser,
     pub(crate) thread: ThreadId,
@@ -80,14 +80,21 @@ impl Desk<'_> {
         self.identities.confirm(reader, self.claims).await.map_err(ChatError::Refused)
     }
 
-    /// The caller's standing in `thread`, present or past.
-    ///
-    /// A stranger and a thread that never was get the same answer; who was in a deleted thread is told so.
+    /// The caller's standing in `thread`, present or past: enough to read.
     pub(crate) async fn standing(
         &self,
         reader: &mut Reader,
         thread: ThreadId,
     ) -> Result<Standing, ChatError> {
+        let standing = self.resolve(reader, thread).await?;
+        self.count(thread)?;
+        Ok(standing)
+    }
+
+    /// Who the caller is to `thread`, without counting the request.
+    ///
+    /// A stranger and a thread that never was get the same answer; who was in a deleted thread is told so.
+    async fn resolve(&self, reader: &mut Reader, thread: ThreadId) -> Result<Standing, ChatError> {
         let caller = self.caller(reader).await?;
         let (live, thread_version) = match reader.try_get::<Threads>(&thread).await? {
             Some(Opened::Value(Versioned { value: ThreadRow::Live(live), version, .. })) => (live, version),
@@ -99,37 +106,35 @@ impl Desk<'_> {
         };
         match reader.try_get::<Participants>(&(thread, self.user())).await? {
             Some(Opened::Value(Versioned { value: participant, version: participant_version, .. })) => {
-                self.count(thread)?;
                 Ok(Standing { caller, thread, live, thread_version, participant, participant_version })
             }
             _ => Err(ChatError::Forbidden),
         }
     }
 
-    /// The caller as a present participant of `thread`.
+    /// The caller as a present participant of `thread`. Who was removed is not counted here: what such a caller may not
+    /// do must not use up what the thread may take.
     pub(crate) async fn member(
         &self,
         reader: &mut Reader,
         thread: ThreadId,
     ) -> Result<(Member, Standing), ChatError> {
-        let standing = self.standing(reader, thread).await?;
+        let standing = self.resolve(reader, thread).await?;
         if !standing.participant.is_current() {
             return Err(ChatError::Forbidden);
         }
+        self.count(thread)?;
         let versions = standing.versions();
         self.state.standings.insert((self.resource, thread, self.user()), versions);
         Ok((Member { caller: standing.caller.clone(), thread, versions }, standing))
     }
 
     /// The caller as a participant by what was seen before, without reading. Good only for a commit that
-    /// [`Desk::expect`]s it.
-    pub(crate) fn known_member(&self, thread: ThreadId) -> Result<Option<Member>, ChatError> {
-        let Some(caller) = self.identities.cached(self.claims) else { return Ok(None) };
-        let Some(versions) = self.state.standings.get((self.resource, thread, self.user())) else {
-            return Ok(None);
-        };
-        self.count(thread)?;
-        Ok(Some(Member { caller, thread, versions }))
+    /// [`Desk::expect`]s it, and not counted yet.
+    pub(crate) fn known_member(&self, thread: ThreadId) -> Option<Member> {
+        let caller = self.identities.cached(self.claims)?;
+        let versions = self.state.standings.get((self.resource, thread, self.user()))?;
+        Some(Member { caller, thread, versions })
     }
 
     /// Makes a commit conditional on the membership it rests on.

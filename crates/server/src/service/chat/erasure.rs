@@ -6,61 +6,89 @@
 //! may be stopped anywhere and begun again, and does nothing twice.
 
 use base::{ResourceId, ThreadId, Timestamp, UserId};
-use store::{Cell, Direction, Draft, KeyRange, Keyspace, Opened, Reader, StoreError};
+use store::{Cell, Direction, Draft, KeyCodec, KeyRange, Keyspace, Opened, Reader, StoreError};
 
 use super::ChatError;
 use super::rows::{
     Body, Changes, ErasureRow, Erasures, HINT_RESOURCE, Hint, Memberships, MessageRow, Messages,
-    Participants, Receipts, author_scope, thread_scope,
+    Participants, Receipts, Repeats, author_scope, thread_scope,
 };
 use super::threads::memberships;
 
 /// Rows handled in one commit.
 const AT_ONCE: usize = 256;
 /// Keys destroyed in one commit, well within what a commit may hold.
-const KEYS_AT_ONCE: usize = 2_000;
+pub(super) const KEYS_AT_ONCE: usize = 2_000;
 
-/// Destroys the keys of all that `user` wrote and was called in the chats of the resource, in the commit of `draft`, which
-/// deletes the identity. Of someone in very many threads all but the last of them go in commits before: the deletion is
-/// done when `draft` is durable, and one that fails before can be asked for again.
+/// Destroys the keys of what `user` wrote and was called in the chats of the resource, in the commit of `draft`, which
+/// deletes the identity. Returns the threads it was done for: of someone in very many threads not all fit, and in the
+/// meantime the user may be added to more. [`forget_rest`] does the others once `draft` is durable, when nobody can add
+/// the user any more; should it not come to that, the sweep does.
 ///
 /// # Errors
 /// Those of the store.
 pub async fn forget_user(
-    cell: &Cell,
     reader: &mut Reader,
     draft: &mut Draft,
     user: UserId,
-) -> Result<(), StoreError> {
-    let threads = memberships(reader, user).await?;
-    let mut chunks = threads.chunks(KEYS_AT_ONCE).peekable();
-    while let Some(chunk) = chunks.next() {
-        if chunks.peek().is_none() {
-            chunk.iter().for_each(|thread| draft.destroy_scope_key(&author_scope(*thread, user)));
-        } else {
-            let mut before = cell.draft(reader.resource()).await?;
-            chunk.iter().for_each(|thread| before.destroy_scope_key(&author_scope(*thread, user)));
-            before.commit().await?;
-        }
-    }
+) -> Result<Vec<ThreadId>, StoreError> {
+    let mut threads = memberships(reader, user).await?;
+    threads.truncate(KEYS_AT_ONCE);
+    threads.iter().for_each(|thread| draft.destroy_scope_key(&author_scope(*thread, user)));
     let key = (Timestamp::EPOCH, *user.as_bytes());
-    draft.put_in_resource::<Erasures>(&key, &ErasureRow::User(user), HINT_RESOURCE)
+    draft.put_in_resource::<Erasures>(&key, &ErasureRow::User(user), HINT_RESOURCE)?;
+    Ok(threads)
+}
+
+/// Destroys the keys that the deletion of `user` left, which must be durable.
+///
+/// # Errors
+/// Those of the store; the rest is then done by the sweep.
+pub async fn forget_rest(
+    cell: &Cell,
+    resource: ResourceId,
+    user: UserId,
+    done: &[ThreadId],
+) -> Result<(), StoreError> {
+    let mut reader = cell.read(resource).await?;
+    let mut left = memberships(&mut reader, user).await?;
+    drop(reader);
+    // Both ascend, as keys do.
+    left.retain(|thread| done.binary_search(thread).is_err());
+    for threads in left.chunks(KEYS_AT_ONCE) {
+        let mut draft = cell.draft(resource).await?;
+        threads.iter().for_each(|thread| draft.destroy_scope_key(&author_scope(*thread, user)));
+        draft.commit().await?;
+    }
+    Ok(())
 }
 
 /// Removes the bytes of everything in `resource` whose keys were destroyed. Returns how many deletions it completed.
 ///
 /// # Errors
-/// Those of the store; what was done stays done, and the rest is done by the next call.
+/// Those of the store; what was done stays done, and the rest is done by the next call. One that cannot be completed,
+/// because a row of it is damaged or somebody else changes it, does not keep the others from it.
 pub async fn sweep(cell: &Cell, resource: ResourceId) -> Result<usize, ChatError> {
-    let mut completed = 0;
+    let (mut completed, mut failed) = (0, None);
+    let mut range = KeyRange::all();
     loop {
         let mut reader = cell.read(resource).await?;
-        let due = reader.scan::<Erasures>(KeyRange::all(), Direction::Forward, 1).await?;
+        let due = reader.scan::<Erasures>(range.clone(), Direction::Forward, 1).await?;
         drop(reader);
-        let Some((key, Opened::Value(row))) = due.into_iter().next() else { return Ok(completed) };
-        match row.value {
-            ErasureRow::Thread(thread) => sweep_thread(cell, resource, thread).await?,
-            ErasureRow::User(user) => sweep_user(cell, resource, user).await?,
+        let Some((key, row)) = due.into_iter().next() else { return failed.map_or(Ok(completed), Err) };
+        range = range.after(&key);
+        let Opened::Value(row) = row else { continue };
+        let swept = match row.value {
+            ErasureRow::Thread(thread) => sweep_thread(cell, resource, thread).await,
+            ErasureRow::User(user) => sweep_user(cell, resource, user).await,
+        };
+        match swept {
+            Ok(()) => {}
+            Err(error @ ChatError::Store(StoreError::Corrupt { .. } | StoreError::Conflict)) => {
+                failed = Some(error);
+                continue;
+            }
+            Err(error) => return Err(error),
         }
         let mut draft = cell.draft(resource).await?;
         draft.delete::<Erasures>(&key);
@@ -69,19 +97,28 @@ pub async fn sweep(cell: &Cell, resource: ResourceId) -> Result<usize, ChatError
     }
 }
 
-/// Removes all rows of a deleted thread, but for its tombstone and the fact of who was in it.
+/// Removes all rows of a deleted thread, but for its tombstone and the fact of who was in it. First the keys that the
+/// deletion could not destroy in its own commit, with the rows that say whose they are.
 async fn sweep_thread(cell: &Cell, resource: ResourceId, thread: ThreadId) -> Result<(), ChatError> {
-    clear::<Messages>(cell, resource, &thread).await?;
-    clear::<Changes>(cell, resource, &thread).await?;
-    clear::<Receipts>(cell, resource, &thread).await?;
-    clear::<Participants>(cell, resource, &thread).await
+    let author = |draft: &mut Draft, (thread, user): &(ThreadId, UserId)| {
+        draft.destroy_scope_key(&author_scope(*thread, *user));
+    };
+    clear::<Participants>(cell, resource, &thread, author).await?;
+    clear::<Messages>(cell, resource, &thread, |_, _| {}).await?;
+    clear::<Changes>(cell, resource, &thread, |_, _| {}).await?;
+    clear::<Receipts>(cell, resource, &thread, |_, _| {}).await
 }
 
-/// Deletes every row of a keyspace that belongs to `thread`.
-async fn clear<K: Keyspace>(cell: &Cell, resource: ResourceId, thread: &ThreadId) -> Result<(), ChatError> {
+/// Deletes every row of a keyspace whose key begins with `prefix`, and does `also` in the same commit.
+async fn clear<K: Keyspace>(
+    cell: &Cell,
+    resource: ResourceId,
+    prefix: &(impl KeyCodec + Sync),
+    also: impl Fn(&mut Draft, &K::Key) + Send + Sync,
+) -> Result<(), ChatError> {
     loop {
         let mut reader = cell.read(resource).await?;
-        let rows = reader.scan_keys::<K>(KeyRange::prefix(thread), Direction::Forward, AT_ONCE).await?;
+        let rows = reader.scan_keys::<K>(KeyRange::prefix(prefix), Direction::Forward, AT_ONCE).await?;
         drop(reader);
         if rows.is_empty() {
             return Ok(());
@@ -89,20 +126,22 @@ async fn clear<K: Keyspace>(cell: &Cell, resource: ResourceId, thread: &ThreadId
         let mut draft = cell.draft(resource).await?;
         for (key, ..) in &rows {
             draft.delete::<K>(key);
+            also(&mut draft, key);
         }
         draft.commit().await?;
     }
 }
 
-/// Removes what a deleted person left in each thread.
+/// Removes what a deleted person left in each thread, and what it created threads with.
 async fn sweep_user(cell: &Cell, resource: ResourceId, user: UserId) -> Result<(), ChatError> {
+    clear::<Repeats>(cell, resource, &user, |_, _| {}).await?;
     let mut reader = cell.read(resource).await?;
     let threads = memberships(&mut reader, user).await?;
     drop(reader);
     for thread in threads {
         sweep_author(cell, resource, thread, user).await?;
         let mut draft = cell.draft(resource).await?;
-        // Once more for a thread that the person was added to while the identity was being deleted.
+        // Once more, for a deletion that ended before it came to this key.
         draft.destroy_scope_key(&author_scope(thread, user));
         draft.delete::<Receipts>(&(thread, user));
         draft.delete::<Participants>(&(thread, user));

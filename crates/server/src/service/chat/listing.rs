@@ -57,6 +57,13 @@ impl Filling {
     fn is_full(&self) -> bool {
         self.rows.len() >= self.wanted
     }
+
+    /// How many rows to read next: what is missing and one more, to see whether the page is the last; and no fewer than
+    /// were read so far, else a short page would go through a long stretch of erased messages in very many steps.
+    fn next_read(&self) -> usize {
+        let read = MAX_ROWS_PER_PAGE - self.budget;
+        (self.wanted - self.rows.len() + 1).max(read).min(self.budget)
+    }
 }
 
 /// What one stretch of rows left: the end of it, or where to go on.
@@ -94,7 +101,7 @@ impl Desk<'_> {
             match self.written(&mut reader, &standing, start, before, &mut page).await? {
                 Left::From(cursor) => next = Some(cursor),
                 Left::Nothing if query.start.is_some() => {
-                    changes_before = Some((LATEST, MessageId(u64::MAX)))
+                    changes_before = Some((LATEST, MessageId(u64::MAX)));
                 }
                 Left::Nothing => {}
             }
@@ -104,7 +111,7 @@ impl Desk<'_> {
         {
             next = Some(cursor);
         }
-        let messages = self.views(&mut reader, thread, page.rows).await?;
+        let messages = self.views(&mut reader, &standing, page.rows).await?;
         Ok(MessagePage { messages, next })
     }
 
@@ -124,7 +131,7 @@ impl Desk<'_> {
                 if page.is_full() || page.budget == 0 {
                     return Ok(Left::From(MessageCursor::Written(MessageId(high))));
                 }
-                let asked = (page.wanted - page.rows.len() + 1).min(page.budget);
+                let asked = page.next_read();
                 let range = KeyRange::all()
                     .starting_at(&(standing.thread, MessageId(low)))
                     .before(&(standing.thread, MessageId(high)));
@@ -161,22 +168,28 @@ impl Desk<'_> {
             if page.is_full() || page.budget == 0 {
                 return Ok(Left::From(MessageCursor::Changed(below.0, below.1)));
             }
-            let asked = (page.wanted - page.rows.len() + 1).min(page.budget);
+            let asked = page.next_read();
             let range = KeyRange::all()
                 .starting_at(&(thread, Timestamp::from_millis(start)))
                 .before(&(thread, below.0, below.1));
             let changes = reader.scan_keys::<Changes>(range, Direction::Backward, asked).await?;
             page.budget -= changes.len();
             let exhausted = changes.len() < asked;
-            let keys: Vec<_> = changes.iter().map(|((_, _, id), ..)| (thread, *id)).collect();
-            let rows = reader.multi_get::<Messages>(&keys).await?;
-            for (((_, at, id), ..), row) in changes.into_iter().zip(rows) {
+            // What was written since the start stands in the first part.
+            let is_older = |id: MessageId| id.0 < start;
+            let keys: Vec<_> = changes
+                .iter()
+                .filter(|((_, _, id), ..)| is_older(*id))
+                .map(|((_, _, id), ..)| (thread, *id))
+                .collect();
+            let mut rows = reader.multi_get::<Messages>(&keys).await?.into_iter();
+            for ((_, at, id), ..) in changes {
                 if page.is_full() {
                     return Ok(Left::From(MessageCursor::Changed(below.0, below.1)));
                 }
                 below = (at, id);
-                if id.0 < start
-                    && let Some(row) = row
+                if is_older(id)
+                    && let Some(row) = rows.next().flatten()
                 {
                     page.rows.extend(readable(standing, id, row)?);
                 }

@@ -56,7 +56,7 @@ impl Desk<'_> {
             deleted_on: None,
         };
         self.check_size(&row)?;
-        retry!(self, lost, {
+        retry!(self, thread, lost, {
             let (member, key) = self.sender(thread, lost == 0).await?;
             let mut draft = self.draft().await?;
             self.expect(&mut draft, &member);
@@ -76,15 +76,23 @@ impl Desk<'_> {
         thread: ThreadId,
         trust_memory: bool,
     ) -> Result<(Member, store::ScopeHandle), ChatError> {
+        let mut allowed = Ok(());
         if trust_memory
             && self.state.ends.knows(self.key(thread))
-            && let Some(member) = self.known_member(thread)?
+            && let Some(member) = self.known_member(thread)
             && let Some(key) = self.cell.cached_scope_key(self.resource, &author_scope(thread, self.user()))
         {
-            return Ok((member, key));
+            allowed = self.count(thread);
+            if allowed.is_ok() {
+                return Ok((member, key));
+            }
+            // A commit would have judged what is remembered and there will be none. Unless it is judged now, who was
+            // removed would go on using up what the thread may take, and be told so.
+            self.forget_member(thread);
         }
         let mut reader = self.reader().await?;
         let (member, _) = self.member(&mut reader, thread).await?;
+        allowed?;
         let key = self.author_key(&mut reader, thread).await?;
         self.state.ends.learn(self.key(thread), &mut reader).await?;
         Ok((member, key))
@@ -115,7 +123,7 @@ impl Desk<'_> {
         let mut reader = self.reader().await?;
         let standing = self.standing(&mut reader, thread).await?;
         let (row, hint, _) = self.visible(&mut reader, &standing, id).await?;
-        let mut views = self.views(&mut reader, thread, vec![(id, hint, row)]).await?;
+        let mut views = self.views(&mut reader, &standing, vec![(id, hint, row)]).await?;
         views.pop().ok_or(ChatError::MessageUnknown)
     }
 
@@ -130,7 +138,7 @@ impl Desk<'_> {
         id: MessageId,
         edit: MessageEdit,
     ) -> Result<(), ChatError> {
-        retry!(self, _lost, {
+        retry!(self, thread, _lost, {
             let mut reader = self.reader().await?;
             let mut own = self.own(&mut reader, thread, id).await?;
             if own.row.deleted_on.is_some() {
@@ -145,7 +153,7 @@ impl Desk<'_> {
             }
             self.check_size(&own.row)?;
             own.row.edited_on = Some(own.at);
-            self.change(&mut reader, thread, id, own, before).await
+            self.change(reader, thread, id, own, before).await
         })
     }
 
@@ -155,7 +163,7 @@ impl Desk<'_> {
     /// # Errors
     /// [`ChatError::Forbidden`] for another's message or the service's.
     pub async fn delete_message(&self, thread: ThreadId, id: MessageId) -> Result<(), ChatError> {
-        retry!(self, _lost, {
+        retry!(self, thread, _lost, {
             let mut reader = self.reader().await?;
             let mut own = self.own(&mut reader, thread, id).await?;
             if own.row.deleted_on.is_some() {
@@ -168,7 +176,7 @@ impl Desk<'_> {
             };
             own.row.metadata = Metadata::new();
             own.row.deleted_on = Some(own.at);
-            self.change(&mut reader, thread, id, own, before).await
+            self.change(reader, thread, id, own, before).await
         })
     }
 
@@ -203,14 +211,15 @@ impl Desk<'_> {
 
     async fn change(
         &self,
-        reader: &mut Reader,
+        mut reader: Reader,
         thread: ThreadId,
         id: MessageId,
         own: Own,
         before: Option<Timestamp>,
     ) -> Result<(), ChatError> {
-        let key = self.author_key(reader, thread).await?;
-        let mut draft = self.draft().await?;
+        let key = self.author_key(&mut reader, thread).await?;
+        let mut draft = reader.draft();
+        drop(reader);
         self.expect(&mut draft, &own.member);
         draft.expect_version::<Messages>(&(thread, id), own.version);
         if let Some(before) = before {
@@ -226,7 +235,7 @@ impl Desk<'_> {
         if !is_html {
             return Ok(Body::Text(content));
         }
-        let clean = html::sanitise(content.expose());
+        let clean = html::sanitise(content.expose()).ok_or(ChatError::TooIntricate)?;
         if clean.trim().is_empty() && !content.expose().trim().is_empty() {
             return Err(ChatError::NothingLeft);
         }

@@ -4,14 +4,19 @@
 //! caller may do ([`access`]), and only what came out of that is acted on (law 6). Nothing here knows HTTP.
 
 /// Runs an attempt until it commits, fails for another reason than a lost race, or has lost as many races as allowed.
-/// A macro because a function taking an async closure would lose the closure's `Send`.
+/// `$row` is the id of what is raced for: a loser waits for its turn at it. A macro because a function taking an async
+/// closure would lose the closure's `Send`.
 macro_rules! retry {
-    ($desk:expr, $lost:ident, $attempt:block) => {{
+    ($desk:expr, $row:expr, $lost:ident, $attempt:block) => {{
         let mut $lost = 0_usize;
+        let mut turn = None;
         loop {
             let outcome: Result<_, $crate::service::chat::ChatError> = async { $attempt }.await;
             if let std::ops::ControlFlow::Break(done) = $desk.again(&mut $lost, outcome) {
                 break done;
+            }
+            if turn.is_none() {
+                turn = Some($desk.state.turns.take(*$row.as_bytes()).await);
             }
         }
     }};
@@ -42,6 +47,7 @@ use wire::error::ApiError;
 
 use crate::service::audit::Act;
 use crate::service::identity::IdentityCache;
+use crate::service::turns::Turns;
 
 pub use listing::{MessageCursor, MessagePage, MessageQuery};
 pub use message::{MessageEdit, NewMessage};
@@ -54,13 +60,14 @@ pub use threads::{ThreadCursor, ThreadItem, ThreadPage, ThreadQuery};
 pub struct ChatState {
     ends: append::Ends,
     standings: access::Standings,
+    turns: Turns,
 }
 
 impl ChatState {
     /// Remembers nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { ends: append::Ends::new(), standings: access::Standings::new() }
+        Self { ends: append::Ends::new(), standings: access::Standings::new(), turns: Turns::new() }
     }
 }
 
@@ -127,6 +134,9 @@ pub enum ChatError {
     /// HTML of which nothing is left when it is cleaned.
     #[error("nothing is left of the content when it is cleaned")]
     NothingLeft,
+    /// HTML whose elements would multiply without measure when it is read.
+    #[error("the HTML would multiply when it is read")]
+    TooIntricate,
     /// Content and metadata of a message, after an edit or after cleaning, past the limit.
     #[error("a message has at most {limit} bytes")]
     MessageTooLarge {

@@ -60,7 +60,7 @@ impl Desk<'_> {
         thread: ThreadId,
         new: Vec<NewParticipant>,
     ) -> Result<Vec<UserId>, ChatError> {
-        retry!(self, _lost, {
+        retry!(self, thread, _lost, {
             let mut reader = self.reader().await?;
             let (member, standing) = self.member(&mut reader, thread).await?;
             let (known, unknown) = self.split_known(&mut reader, &new).await?;
@@ -84,13 +84,13 @@ impl Desk<'_> {
                     _ => None,
                 });
             }
-            let mut draft = self.draft().await?;
+            let mut draft = reader.draft();
             self.expect(&mut draft, &member);
             // Written again unchanged, so that whatever rested on the old list of participants is built anew.
             let created = standing.live.created_on;
             draft.put::<Threads>(&thread, &ThreadRow::Live(standing.live), &[], &thread_key)?;
             let limit = self.limits.membership_periods;
-            self.tell(&mut reader, thread, draft, &thread_key, |id, draft| {
+            self.tell(reader, thread, draft, &thread_key, |id, draft| {
                 let mut listed = Vec::new();
                 for ((participant, before), key) in adding.into_iter().zip(keys) {
                     let user = participant.user;
@@ -109,6 +109,9 @@ impl Desk<'_> {
                         None => draft.expect_absent::<Participants>(&(thread, user)),
                     }
                     draft.expect_exists::<Identities>(&user);
+                    if participant.display_name.is_some() || !participant.metadata.is_empty() {
+                        row.named_at = id.0;
+                    }
                     row.display_name = participant.display_name.or(row.display_name);
                     if !participant.metadata.is_empty() {
                         row.metadata = participant.metadata;
@@ -130,7 +133,7 @@ impl Desk<'_> {
     /// # Errors
     /// [`ChatError::ParticipantUnknown`] for who never was in the thread.
     pub async fn remove_participant(&self, thread: ThreadId, user: UserId) -> Result<(), ChatError> {
-        retry!(self, _lost, {
+        retry!(self, thread, _lost, {
             let mut reader = self.reader().await?;
             let (member, standing) = self.member(&mut reader, thread).await?;
             let mut known = match self.before(&mut reader, thread, user).await? {
@@ -143,14 +146,14 @@ impl Desk<'_> {
             let thread_key = self.thread_key(&mut reader, thread).await?;
             let key =
                 reader.scope_key(&author_scope(thread, user)).await?.ok_or(ChatError::ParticipantUnknown)?;
-            let mut draft = self.draft().await?;
+            let mut draft = reader.draft();
             self.expect(&mut draft, &member);
             if user != self.user() {
                 draft.expect_version::<Participants>(&(thread, user), known.version);
             }
             draft.put::<Threads>(&thread, &ThreadRow::Live(standing.live.clone()), &[], &thread_key)?;
             let now = self.clock.now();
-            self.tell(&mut reader, thread, draft, &thread_key, |id: MessageId, draft| {
+            self.tell(reader, thread, draft, &thread_key, |id: MessageId, draft| {
                 known.row.leave(id.0, standing.live.topic);
                 draft.put::<Participants>(&(thread, user), &known.row, &[], &key)?;
                 audit::record(draft, self.act, Target::User(user), now, self.rng)?;

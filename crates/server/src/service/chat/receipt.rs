@@ -14,7 +14,7 @@ impl Desk<'_> {
     /// # Errors
     /// [`ChatError::MessageUnknown`] for a message the caller may not see.
     pub async fn send_receipt(&self, thread: ThreadId, message: MessageId) -> Result<(), ChatError> {
-        retry!(self, _lost, {
+        retry!(self, thread, _lost, {
             let mut reader = self.reader().await?;
             let (member, standing) = self.member(&mut reader, thread).await?;
             match reader.try_get::<Messages>(&(thread, message)).await? {
@@ -30,11 +30,12 @@ impl Desk<'_> {
             }
             let key = self.author_key(&mut reader, thread).await?;
             let row = ReceiptRow { message, read_on: self.clock.now() };
-            let mut draft = self.draft().await?;
+            let mut draft = reader.draft();
+            drop(reader);
             self.expect(&mut draft, &member);
             match before {
                 Some(Versioned { version, .. }) => {
-                    draft.expect_version::<Receipts>(&(thread, self.user()), version)
+                    draft.expect_version::<Receipts>(&(thread, self.user()), version);
                 }
                 None => draft.expect_absent::<Receipts>(&(thread, self.user())),
             }

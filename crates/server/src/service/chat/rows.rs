@@ -134,6 +134,8 @@ pub(crate) struct LiveThread {
 pub(crate) struct ParticipantRow {
     pub(crate) display_name: Option<Personal<String>>,
     pub(crate) metadata: Metadata,
+    /// The message with which name and metadata became what they are.
+    pub(crate) named_at: u64,
     /// What the participant sees. Ascending, not overlapping; the last one is open while the membership lasts.
     pub(crate) periods: Vec<Period>,
     /// What the thread was called when the participant was removed, so that a later name is not learned.
@@ -161,6 +163,12 @@ impl ParticipantRow {
     /// Whether a message is within what the participant may see.
     pub(crate) fn sees(&self, message: MessageId) -> bool {
         self.periods.iter().any(|p| p.from <= message.0 && p.until.is_none_or(|end| message.0 < end))
+    }
+
+    /// Whether the participant may know what somebody has been called since message `named_at`: who was removed knows
+    /// what was so until then.
+    pub(crate) fn knows_name_of(&self, named_at: u64) -> bool {
+        self.periods.last().is_some_and(|last| last.until.is_none_or(|end| named_at < end))
     }
 
     /// The membership begins (again) and reaches back to `from`. Earlier periods stay, joined where they touch; past
@@ -331,6 +339,7 @@ mod tests {
         row.leave(200, "as it was".to_owned().into());
         assert!(!row.is_current());
         assert!(row.sees(MessageId(199)) && !row.sees(MessageId(200)));
+        assert!(row.knows_name_of(199) && !row.knows_name_of(200), "nor a name given since");
         assert_eq!(row.topic_at_removal.as_ref().map(|t| t.expose().as_str()), Some("as it was"));
     }
 

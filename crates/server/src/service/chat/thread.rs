@@ -3,6 +3,7 @@
 use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
 use store::{Direction, Draft, KeyRange, Opened, Reader, ScopeHandle, StoreError, Versioned};
 
+use super::erasure::KEYS_AT_ONCE;
 use super::participant::NewParticipant;
 use super::rows::{
     Body, ErasureRow, Erasures, HINT_RESOURCE, Hint, LiveThread, Memberships, MessageRow, Messages,
@@ -67,7 +68,7 @@ impl Desk<'_> {
     /// [`ChatError::TooManyParticipants`]; [`ChatError::RepeatDiffers`] when the repeatability id names another
     /// request.
     pub async fn create_thread(&self, new: NewThread) -> Result<CreatedThread, ChatError> {
-        retry!(self, _lost, {
+        retry!(self, self.user(), _lost, {
             let mut reader = self.reader().await?;
             let caller = self.caller(&mut reader).await?;
             let repeat = self.repeat(&mut reader, new.repeatability).await?;
@@ -75,9 +76,10 @@ impl Desk<'_> {
                 return self.repeated(&mut reader, thread, &new).await;
             }
             let (known, unknown) = self.split_known(&mut reader, &new.participants).await?;
-            self.check_count(known.len() + 1)?;
+            self.check_count(known.iter().filter(|p| p.user != self.user()).count() + 1)?;
             let thread = ThreadId::mint(self.rng);
-            let mut draft = self.draft().await?;
+            let mut draft = reader.draft();
+            drop(reader);
             self.identities.expect(&mut draft, &caller);
             repeat.write(&mut draft, self.user(), thread, self.clock.now(), new.repeatability)?;
             let live = self.write_thread(&mut draft, thread, &caller, &new, &known)?;
@@ -101,7 +103,7 @@ impl Desk<'_> {
     /// # Errors
     /// [`ChatError::Forbidden`] to who is not a participant.
     pub async fn update_thread(&self, thread: ThreadId, change: ThreadChange) -> Result<(), ChatError> {
-        retry!(self, _lost, {
+        retry!(self, thread, _lost, {
             let mut reader = self.reader().await?;
             let (member, standing) = self.member(&mut reader, thread).await?;
             let key = self.thread_key(&mut reader, thread).await?;
@@ -115,36 +117,40 @@ impl Desk<'_> {
             if change.retention.is_some() {
                 live.retention = change.retention;
             }
-            let mut draft = self.draft().await?;
+            let mut draft = reader.draft();
             self.expect(&mut draft, &member);
             draft.put::<Threads>(&thread, &ThreadRow::Live(live), &[], &key)?;
             let Some(topic) = change.topic.clone() else {
+                drop(reader);
                 let outcome = draft.commit().await;
                 self.forget_member(thread);
                 return Ok(outcome?);
             };
             let told = Body::TopicUpdated { topic, initiator: self.user() };
-            self.tell(&mut reader, thread, draft, &key, |_, _| Ok(told)).await?;
+            self.tell(reader, thread, draft, &key, |_, _| Ok(told)).await?;
             Ok(())
         })
     }
 
-    /// Deletes the thread for everyone: its keys are destroyed in this commit, its rows are removed soon after.
+    /// Deletes the thread for everyone: its keys are destroyed before this returns, its rows are removed soon after.
     ///
     /// # Errors
     /// [`ChatError::Forbidden`] to who is not a participant; [`ChatError::ThreadDeleted`] when it is deleted already.
     pub async fn delete_thread(&self, thread: ThreadId) -> Result<(), ChatError> {
-        retry!(self, _lost, {
+        retry!(self, thread, _lost, {
             let mut reader = self.reader().await?;
             let (member, _) = self.member(&mut reader, thread).await?;
             let now = self.clock.now();
-            let mut draft = self.draft().await?;
+            let everyone = all_participants(&mut reader, thread).await?;
+            let mut draft = reader.draft();
+            drop(reader);
             self.expect(&mut draft, &member);
             draft.put_in_resource::<Threads>(&thread, &ThreadRow::Deleted { on: now }, HINT_RESOURCE)?;
             draft.destroy_scope_key(&thread_scope(thread));
-            for (_, user) in all_participants(&mut reader, thread).await? {
-                draft.destroy_scope_key(&author_scope(thread, user));
-            }
+            // Of all who ever were in it there may be more than fit one commit. Nobody can join any more once this one
+            // has happened, so the others follow; should it not come to that, the sweep does them.
+            let (first, others) = everyone.split_at(everyone.len().min(KEYS_AT_ONCE));
+            first.iter().for_each(|(_, user)| draft.destroy_scope_key(&author_scope(thread, *user)));
             draft.put_in_resource::<Erasures>(
                 &(now, *thread.as_bytes()),
                 &ErasureRow::Thread(thread),
@@ -153,7 +159,13 @@ impl Desk<'_> {
             audit::record(&mut draft, self.act, Target::Thread(thread), now, self.rng)?;
             let outcome = draft.commit().await;
             self.forget_member(thread);
-            Ok(outcome?)
+            outcome?;
+            for some in others.chunks(KEYS_AT_ONCE) {
+                let mut draft = self.draft().await?;
+                some.iter().for_each(|(_, user)| draft.destroy_scope_key(&author_scope(thread, *user)));
+                draft.commit().await?;
+            }
+            Ok(())
         })
     }
 
@@ -183,11 +195,10 @@ impl Desk<'_> {
         let all: Vec<NewParticipant> = std::iter::once(creator).chain(others).collect();
         for participant in &all {
             draft.expect_exists::<Identities>(&participant.user);
-            let from =
-                participant.share_history_from.map_or(0, |at| if at <= now { 0 } else { at.as_millis() });
-            self.write_participant(draft, thread, participant, from)?;
+            self.write_participant(draft, thread, participant, now)?;
         }
-        let listed = all.iter().map(|p| (p.user, p.share_history_from.unwrap_or(Timestamp::EPOCH))).collect();
+        let begins = |p: &NewParticipant| p.share_history_from.map_or(Timestamp::EPOCH, |at| at.min(now));
+        let listed = all.iter().map(|p| (p.user, begins(p))).collect();
         let begins = [
             Body::ParticipantsAdded { participants: listed, initiator: self.user() },
             Body::TopicUpdated { topic: new.topic.clone(), initiator: self.user() },
@@ -205,13 +216,16 @@ impl Desk<'_> {
         draft: &mut Draft,
         thread: ThreadId,
         participant: &NewParticipant,
-        from: u64,
+        now: Timestamp,
     ) -> Result<(), ChatError> {
         let key = draft.new_scope_key(author_scope(thread, participant.user))?;
         let row = ParticipantRow {
             display_name: participant.display_name.clone(),
             metadata: participant.metadata.clone(),
-            periods: vec![Period { from, until: None }],
+            named_at: now.as_millis(),
+            // Whoever is there from the start sees all: a time to come is now, as it is for who comes later. Else a
+            // client whose clock is ahead would keep the first messages from those it invites.
+            periods: vec![Period { from: 0, until: None }],
             topic_at_removal: None,
         };
         draft.put::<Participants>(&(thread, participant.user), &row, &[], &key)?;
@@ -222,13 +236,14 @@ impl Desk<'_> {
     /// Appends a system message to `draft` and commits it. `body` is given the message's id.
     pub(super) async fn tell(
         &self,
-        reader: &mut Reader,
+        mut reader: Reader,
         thread: ThreadId,
         draft: Draft,
         key: &ScopeHandle,
         body: impl FnOnce(MessageId, &mut Draft) -> Result<Body, StoreError>,
     ) -> Result<MessageId, ChatError> {
-        self.state.ends.learn(self.key(thread), reader).await?;
+        self.state.ends.learn(self.key(thread), &mut reader).await?;
+        drop(reader);
         let placed = self.state.ends.append(self.key(thread), self.clock.now(), draft, |place, draft| {
             let body = body(place.id, draft)?;
             let hint = Hint { author: None, sequence: place.sequence }.to_bytes();
@@ -277,22 +292,27 @@ impl Desk<'_> {
             Some(Versioned { value, .. }) if value.on >= oldest => Some(value.thread),
             _ => None,
         };
-        let expired = if first.is_none() { self.expired_repeats(reader, oldest).await? } else { Vec::new() };
+        let expired =
+            if first.is_none() { self.expired_repeats(reader, repeat.id, oldest).await? } else { Vec::new() };
         Ok(Repeat { first, version, expired })
     }
 
+    /// Looks behind `id`, which is a hash, and so each time at others: at the smallest ones a few that have not
+    /// expired would keep all the rest from being looked at.
     async fn expired_repeats(
         &self,
         reader: &mut Reader,
+        id: [u8; 16],
         oldest: Timestamp,
     ) -> Result<Vec<[u8; 16]>, ChatError> {
-        let range = KeyRange::prefix(&self.user());
+        let range = KeyRange::prefix(&self.user()).after(&(self.user(), id));
         let rows = reader.scan::<Repeats>(range, Direction::Forward, EXPIRED_PER_CREATION).await?;
         let old = |row: &Opened<RepeatRow>| matches!(row, Opened::Value(row) if row.value.on < oldest);
         Ok(rows.into_iter().filter(|(_, row)| old(row)).map(|((_, id), _)| id).collect())
     }
 
-    /// The first result of a creation that is repeated.
+    /// The first result of a creation that is repeated: as it was asked for then, which is what was asked for now, and
+    /// not as it is today, which a creator who was removed may not know.
     async fn repeated(
         &self,
         reader: &mut Reader,
@@ -301,7 +321,13 @@ impl Desk<'_> {
     ) -> Result<CreatedThread, ChatError> {
         let standing = self.standing(reader, thread).await?;
         let (_, unknown) = self.split_known(reader, &new.participants).await?;
-        Ok(CreatedThread { thread: thread_view(thread, standing.live), unknown })
+        let first = LiveThread {
+            topic: new.topic.clone(),
+            metadata: new.metadata.clone(),
+            retention: new.retention,
+            ..standing.live
+        };
+        Ok(CreatedThread { thread: thread_view(thread, first), unknown })
     }
 }
 

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
 use store::{Direction, KeyRange, Opened, Reader, StoreError, Versioned};
 
-use super::rows::{Memberships, Messages, ParticipantRow, Participants, ThreadRow, Threads};
+use super::rows::{LiveThread, Memberships, Messages, ParticipantRow, Participants, ThreadRow, Threads};
 use super::{ChatError, Desk};
 
 /// Threads of one user that are read at a time.
@@ -66,10 +66,8 @@ impl Desk<'_> {
         self.caller(&mut reader).await?;
         let as_of = query.cursor.map_or_else(|| self.clock.now(), |cursor| cursor.as_of);
         let mut items = Vec::new();
-        for thread in memberships(&mut reader, self.user()).await? {
-            if let Some(item) = self.item(&mut reader, thread, as_of).await? {
-                items.push(item);
-            }
+        for threads in memberships(&mut reader, self.user()).await?.chunks(AT_ONCE) {
+            self.items(&mut reader, threads, as_of, &mut items).await?;
         }
         let activity = |item: &ThreadItem| item.last_message_received_on.unwrap_or(Timestamp::EPOCH);
         items.retain(|item| query.start.is_none_or(|start| activity(item) >= start));
@@ -87,35 +85,39 @@ impl Desk<'_> {
         Ok(ThreadPage { threads: items, next })
     }
 
-    /// The thread as the caller may see it, if it is not deleted and existed at `as_of`.
-    async fn item(
+    /// Of these threads the ones that are not deleted and existed at `as_of`, as the caller may see them.
+    async fn items(
         &self,
         reader: &mut Reader,
-        thread: ThreadId,
+        threads: &[ThreadId],
         as_of: Timestamp,
-    ) -> Result<Option<ThreadItem>, ChatError> {
-        let Some(Opened::Value(Versioned { value: ThreadRow::Live(live), .. })) =
-            reader.try_get::<Threads>(&thread).await?
-        else {
-            return Ok(None);
-        };
-        let Some(Opened::Value(Versioned { value: participant, .. })) =
-            reader.try_get::<Participants>(&(thread, self.user())).await?
-        else {
-            return Ok(None);
-        };
-        if live.created_on > as_of {
-            return Ok(None);
+        items: &mut Vec<ThreadItem>,
+    ) -> Result<(), ChatError> {
+        let rows = reader.multi_get::<Threads>(threads).await?;
+        let live: Vec<(ThreadId, LiveThread)> = threads
+            .iter()
+            .zip(rows)
+            .filter_map(|(thread, row)| match row {
+                Some(Opened::Value(Versioned { value: ThreadRow::Live(live), .. })) => Some((*thread, live)),
+                _ => None,
+            })
+            .filter(|(_, live)| live.created_on <= as_of)
+            .collect();
+        let parts: Vec<_> = live.iter().map(|(thread, _)| (*thread, self.user())).collect();
+        let parts = reader.multi_get::<Participants>(&parts).await?;
+        for ((thread, live), part) in live.into_iter().zip(parts) {
+            let Some(Opened::Value(Versioned { value: participant, .. })) = part else { continue };
+            let last = last_activity(reader, thread, &participant, as_of).await?;
+            let topic = participant
+                .topic_at_removal
+                .filter(|_| participant.periods.last().is_none_or(|p| p.until.is_some()));
+            items.push(ThreadItem {
+                id: thread,
+                topic: topic.unwrap_or(live.topic),
+                last_message_received_on: last,
+            });
         }
-        let last = last_activity(reader, thread, &participant, as_of).await?;
-        let topic = participant
-            .topic_at_removal
-            .filter(|_| participant.periods.last().is_none_or(|p| p.until.is_some()));
-        Ok(Some(ThreadItem {
-            id: thread,
-            topic: topic.unwrap_or(live.topic),
-            last_message_received_on: last,
-        }))
+        Ok(())
     }
 }
 

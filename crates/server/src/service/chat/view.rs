@@ -6,6 +6,7 @@ use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use store::{Opened, Reader};
 
+use super::access::Standing;
 use super::rows::{Body, Hint, MessageRow, Metadata, Participants};
 use super::{ChatError, Desk};
 
@@ -104,11 +105,11 @@ pub(super) fn shared_from(at: Timestamp) -> Option<Timestamp> {
 
 impl Desk<'_> {
     /// Turns rows into views. The names of those whom system messages speak of are looked up now, so that a person
-    /// whose identity was deleted is not named by an old message.
+    /// whose identity was deleted is not named by an old message; who was removed is not told a name given since.
     pub(super) async fn views(
         &self,
         reader: &mut Reader,
-        thread: ThreadId,
+        standing: &Standing,
         rows: Vec<(MessageId, Hint, MessageRow)>,
     ) -> Result<Vec<MessageView>, ChatError> {
         let mut spoken_of: Vec<UserId> = rows.iter().flat_map(|(_, _, row)| spoken_of(&row.body)).collect();
@@ -116,10 +117,12 @@ impl Desk<'_> {
         spoken_of.dedup();
         let mut known = HashMap::new();
         if !spoken_of.is_empty() {
-            let keys: Vec<_> = spoken_of.iter().map(|user| (thread, *user)).collect();
+            let keys: Vec<_> = spoken_of.iter().map(|user| (standing.thread, *user)).collect();
             let found = reader.multi_get::<Participants>(&keys).await?;
             for (user, row) in spoken_of.into_iter().zip(found) {
-                if let Some(Opened::Value(row)) = row {
+                if let Some(Opened::Value(row)) = row
+                    && standing.participant.knows_name_of(row.value.named_at)
+                {
                     known.insert(user, (row.value.display_name, row.value.metadata));
                 }
             }

@@ -14,6 +14,7 @@ use store::{Draft, Reader};
 use wire::ApiError;
 
 use super::rows::Identities;
+use crate::service::turns::Turns;
 
 /// Identities remembered by one node; at about 60 bytes each a few megabytes.
 const REMEMBERED: usize = 65_536;
@@ -52,13 +53,17 @@ struct Seen {
 /// Identities this node saw lately. Losing an entry costs a read; keeping one too long costs a retry, never a right.
 pub struct IdentityCache {
     shards: Vec<Mutex<BoundedCache<Key, Seen>>>,
+    turns: Turns,
 }
 
 impl IdentityCache {
     /// Remembers nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::new(BoundedCache::new(REMEMBERED / SHARDS))).collect() }
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::new(BoundedCache::new(REMEMBERED / SHARDS))).collect(),
+            turns: Turns::new(),
+        }
     }
 
     /// Judges the token by the snapshot of `reader`, which must be one of the token's own resource.
@@ -104,6 +109,11 @@ impl IdentityCache {
     pub fn forget_user(&self, resource: ResourceId, user: UserId) {
         let key = (resource, user);
         self.shard(key).remove(&key);
+    }
+
+    /// Turns at identities that several change at once.
+    pub(super) const fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     fn shard(&self, key: Key) -> MutexGuard<'_, BoundedCache<Key, Seen>> {

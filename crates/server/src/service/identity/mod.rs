@@ -71,11 +71,15 @@ pub struct IdentityDesk<'a> {
 
 /// Builds a commit anew for as long as it loses against others, within the limit.
 macro_rules! retry {
-    ($desk:expr, $attempt:expr) => {{
+    ($desk:expr, $user:expr, $attempt:expr) => {{
+        let mut turn = None;
         for _ in 0..$desk.attempts.max(1) {
             match $attempt.await {
                 Err(IdentityError::Store(StoreError::Conflict)) => {}
                 done => return done,
+            }
+            if turn.is_none() {
+                turn = Some($desk.cache.turns().take(*$user.as_bytes()).await);
             }
         }
         Err(IdentityError::Busy)
@@ -107,7 +111,7 @@ impl IdentityDesk<'_> {
     /// # Errors
     /// [`IdentityError::NotOwned`] for an identity that is not there.
     pub async fn issue(&self, user: UserId, grant: Grant) -> Result<IssuedToken, IdentityError> {
-        retry!(self, self.issue_once(user, grant))
+        retry!(self, user, self.issue_once(user, grant))
     }
 
     /// Ends all tokens of `user` made so far, on every node with the next request.
@@ -115,10 +119,10 @@ impl IdentityDesk<'_> {
     /// # Errors
     /// [`IdentityError::NotOwned`] for an identity that is not there.
     pub async fn revoke(&self, user: UserId) -> Result<(), IdentityError> {
-        retry!(self, self.revoke_once(user))
+        retry!(self, user, self.revoke_once(user))
     }
 
-    /// Deletes `user`: ends its tokens, and destroys the keys of what it wrote, in one commit.
+    /// Deletes `user`: ends its tokens, and destroys the keys of what it wrote before this returns.
     ///
     /// Deleting one that is not there succeeds. A client whose first answer was lost asks again and must not be told
     /// that it failed; and to tell "deleted" from "never made" a trace of every deleted user would have to be kept,
@@ -127,7 +131,7 @@ impl IdentityDesk<'_> {
     /// # Errors
     /// [`IdentityError::Store`].
     pub async fn delete(&self, user: UserId) -> Result<(), IdentityError> {
-        retry!(self, self.delete_once(user))
+        retry!(self, user, self.delete_once(user))
     }
 
     async fn issue_once(&self, user: UserId, grant: Grant) -> Result<IssuedToken, IdentityError> {
@@ -153,22 +157,27 @@ impl IdentityDesk<'_> {
 
     async fn delete_once(&self, user: UserId) -> Result<(), IdentityError> {
         let mut reader = self.cell.read(self.resource).await?;
-        let Some(found) = reader.get::<Identities>(&user).await? else { return Ok(()) };
-        let mut draft = self.cell.draft(self.resource).await?;
-        draft.expect_version::<Identities>(&user, found.version);
-        draft.delete::<Identities>(&user);
-        erasure::forget_user(self.cell, &mut reader, &mut draft, user).await?;
-        drop(reader);
-        self.audit(&mut draft, user)?;
-        draft.commit().await?;
-        self.cache.forget_user(self.resource, user);
-        Ok(())
+        let mut forgotten = Vec::new();
+        if let Some(found) = reader.get::<Identities>(&user).await? {
+            let mut draft = reader.draft();
+            draft.expect_version::<Identities>(&user, found.version);
+            draft.delete::<Identities>(&user);
+            forgotten = erasure::forget_user(&mut reader, &mut draft, user).await?;
+            drop(reader);
+            self.audit(&mut draft, user)?;
+            draft.commit().await?;
+            self.cache.forget_user(self.resource, user);
+        } else {
+            drop(reader);
+        }
+        // Also where it is gone already: the deletion asked for before may have ended between the two.
+        Ok(erasure::forget_rest(self.cell, self.resource, user, &forgotten).await?)
     }
 
     async fn owned(&self, user: UserId) -> Result<(Versioned<IdentityRow>, Draft), IdentityError> {
         let mut reader = self.cell.read(self.resource).await?;
         let found = reader.get::<Identities>(&user).await?.ok_or(IdentityError::NotOwned)?;
-        Ok((found, self.cell.draft(self.resource).await?))
+        Ok((found, reader.draft()))
     }
 
     fn audit(&self, draft: &mut Draft, user: UserId) -> Result<(), StoreError> {

@@ -9,7 +9,8 @@ use base::{Clock, Limits, MessageId, Personal, Rng, SeededRng, ThreadId, Timesta
 use model::{Message, Model, No, Says};
 use server::service::chat::view::{ContentView, MessageView};
 use server::service::chat::{
-    ChatError, MessageEdit, MessageQuery, NewMessage, NewParticipant, NewThread, ThreadChange, ThreadQuery, erasure,
+    ChatError, MessageEdit, MessageQuery, NewMessage, NewParticipant, NewThread, ThreadChange, ThreadQuery,
+    erasure,
 };
 
 use crate::chat_world::{START, World};
@@ -72,7 +73,11 @@ impl History {
 
     fn thread(&self) -> ThreadId {
         let known = self.threads.len();
-        if known == 0 || self.pick(40) == 0 { ThreadId::mint(&self.dice) } else { self.threads[self.pick(known)] }
+        if known == 0 || self.pick(40) == 0 {
+            ThreadId::mint(&self.dice)
+        } else {
+            self.threads[self.pick(known)]
+        }
     }
 
     fn share(&self) -> Option<u64> {
@@ -109,8 +114,9 @@ impl History {
     }
 
     async fn create(&mut self, user: usize) {
-        let others: Vec<(UserId, Option<u64>)> =
-            (0..self.pick(4)).map(|n| (self.users[(user + 1 + n) % self.users.len()], self.share())).collect();
+        let others: Vec<(UserId, Option<u64>)> = (0..self.pick(4))
+            .map(|n| (self.users[(user + 1 + n) % self.users.len()], self.share()))
+            .collect();
         let new = NewThread {
             topic: "about".to_owned().into(),
             participants: others
@@ -231,7 +237,8 @@ impl History {
         let did = self.world.desk(user).send_receipt(thread, id).await.map_err(no);
         assert_eq!(did, self.model.read(self.users[user], thread, id.0));
         let listed = self.world.desk(user).list_receipts(thread, 0, 100).await.map_err(no);
-        let listed = listed.map(|(page, _)| page.into_iter().map(|r| (r.reader, r.message.0)).collect::<Vec<_>>());
+        let listed =
+            listed.map(|(page, _)| page.into_iter().map(|r| (r.reader, r.message.0)).collect::<Vec<_>>());
         assert_eq!(listed, self.model.receipts(self.users[user], thread));
     }
 
@@ -260,7 +267,9 @@ impl History {
                 Err(error) => break Err(no(error)),
                 Ok(page) => {
                     let seen = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
-                    listed.extend(page.threads.iter().map(|t| (t.id, text(&t.topic), seen(t.last_message_received_on))));
+                    listed.extend(
+                        page.threads.iter().map(|t| (t.id, text(&t.topic), seen(t.last_message_received_on))),
+                    );
                     cursor = page.next;
                 }
             }
@@ -296,11 +305,13 @@ impl History {
                 let all = self.model.list(self.users[user], thread, None);
                 let query = MessageQuery { page_size: 200, start: None, cursor: None };
                 let did = self.world.desk(user).list_messages(thread, query).await;
-                let did = did.map(|page| page.messages.into_iter().map(plain).collect::<Vec<_>>()).map_err(no);
+                let did =
+                    did.map(|page| page.messages.into_iter().map(plain).collect::<Vec<_>>()).map_err(no);
                 assert_eq!(did.map(|l| l.len().min(200)), all.map(|l| l.len().min(200)));
                 let Some(found) = self.model.threads.get(&thread) else { continue };
                 for id in found.log.iter().map(|m| m.id).collect::<Vec<_>>() {
-                    let did = self.world.desk(user).message(thread, MessageId(id)).await.map(plain).map_err(no);
+                    let did =
+                        self.world.desk(user).message(thread, MessageId(id)).await.map(plain).map_err(no);
                     assert_eq!(did, self.model.get(self.users[user], thread, id));
                 }
             }
@@ -308,12 +319,18 @@ impl History {
     }
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "a failing history is replayed from the seed that stands above the failure"
+)]
 async fn run(engine: engines::Opened, seed: u64) {
+    println!("seed {seed}");
     let mut world = World::new(engine, seed, 8).await;
     world.limits = Limits { participants_per_thread: 6, receipts_participants: 4, ..Limits::default() };
     let users: Vec<UserId> = world.claims.iter().map(|c| c.user).collect();
     let model = Model { now: START, users: users.clone(), max_participants: 6, small: 4, ..Model::default() };
-    let mut history = History { world, model, dice: SeededRng::new(seed ^ 0xD1CE), users, threads: Vec::new() };
+    let mut history =
+        History { world, model, dice: SeededRng::new(seed ^ 0xD1CE), users, threads: Vec::new() };
     for _ in 0..STEPS {
         history.step().await;
     }
@@ -324,7 +341,6 @@ async fn run(engine: engines::Opened, seed: u64) {
 #[tokio::test]
 async fn random_chats_agree_with_the_model_in_memory() {
     for seed in 0..40 {
-        println!("seed {seed}");
         run(engines::memory(), seed).await;
     }
 }
@@ -332,7 +348,6 @@ async fn random_chats_agree_with_the_model_in_memory() {
 #[tokio::test]
 async fn random_chats_agree_with_the_model_on_sqlite() {
     for seed in 100..108 {
-        println!("seed {seed}");
         run(engines::sqlite(), seed).await;
     }
 }
@@ -340,7 +355,6 @@ async fn random_chats_agree_with_the_model_on_sqlite() {
 #[tokio::test]
 async fn random_chats_agree_with_the_model_on_postgres() {
     for seed in 200..204 {
-        println!("seed {seed}");
         run(engines::postgres(&format!("model_{seed}")).await, seed).await;
     }
 }

@@ -118,7 +118,9 @@ impl Model {
     /// What `user` may see of a message: it, as it stands now, if both its writing and its last change lie in what was
     /// shared.
     fn visible(who: &Participant, message: &Message) -> bool {
-        !Self::is_erased(message) && who.sees(message.id) && message.deleted.or(message.edited).is_none_or(|at| who.sees(at))
+        !Self::is_erased(message)
+            && who.sees(message.id)
+            && message.deleted.or(message.edited).is_none_or(|at| who.sees(at))
     }
 
     pub(crate) fn create(
@@ -134,7 +136,8 @@ impl Model {
         if everyone.len() > self.max_participants {
             return Err(No::TooMany);
         }
-        let listed = everyone.iter().map(|(user, share)| (*user, share.unwrap_or(0))).collect();
+        let listed =
+            everyone.iter().map(|(user, share)| (*user, share.map_or(0, |at| at.min(now)))).collect();
         let mut made = Thread {
             created: now,
             topic: topic.to_owned(),
@@ -144,9 +147,8 @@ impl Model {
             deleted: false,
             was_in: Vec::new(),
         };
-        for (member, share) in everyone {
-            let from = share.map_or(0, |at| if at <= now { 0 } else { at });
-            let participant = Participant { stretches: vec![(from, None)], ..Participant::default() };
+        for (member, _) in everyone {
+            let participant = Participant { stretches: vec![(0, None)], ..Participant::default() };
             made.participants.insert(member, participant);
             made.was_in.push(member);
         }
@@ -178,11 +180,9 @@ impl Model {
         let id = found.next_id(now);
         let from = share.map_or(id, |at| if at <= found.created { 0 } else { at.min(id) });
         let participant = found.participants.entry(who).or_default();
-        let begins = participant
-            .stretches
-            .iter()
-            .rev()
-            .fold(from, |begins, (earlier, until)| if until.is_none_or(|end| end >= begins) { begins.min(*earlier) } else { begins });
+        let begins = participant.stretches.iter().rev().fold(from, |begins, (earlier, until)| {
+            if until.is_none_or(|end| end >= begins) { begins.min(*earlier) } else { begins }
+        });
         participant.stretches.push((from, None));
         participant.topic_at_removal = None;
         if let Some(name) = name {
@@ -261,20 +261,28 @@ impl Model {
 
     pub(crate) fn get(&self, user: UserId, thread: ThreadId, id: u64) -> Result<Message, No> {
         let (found, who) = self.standing(user, thread)?;
-        let message = found.log.iter().find(|m| m.id == id && Self::visible(who, m)).ok_or(No::MessageUnknown)?;
+        let message =
+            found.log.iter().find(|m| m.id == id && Self::visible(who, m)).ok_or(No::MessageUnknown)?;
         Ok(message.clone())
     }
 
     /// All that `user` may see, newest first; with a start what was written since, then what was changed since.
-    pub(crate) fn list(&self, user: UserId, thread: ThreadId, start: Option<u64>) -> Result<Vec<Message>, No> {
+    pub(crate) fn list(
+        &self,
+        user: UserId,
+        thread: ThreadId,
+        start: Option<u64>,
+    ) -> Result<Vec<Message>, No> {
         let (found, who) = self.standing(user, thread)?;
         let seen = || found.log.iter().rev().filter(|m| Self::visible(who, m));
         let since = start.unwrap_or(0);
         let mut listed: Vec<Message> = seen().filter(|m| m.id >= since).cloned().collect();
         if start.is_some() {
             let changed = |m: &Message| m.deleted.or(m.edited);
-            let mut older: Vec<Message> =
-                seen().filter(|m| m.id < since && changed(m).is_some_and(|at| at >= since)).cloned().collect();
+            let mut older: Vec<Message> = seen()
+                .filter(|m| m.id < since && changed(m).is_some_and(|at| at >= since))
+                .cloned()
+                .collect();
             older.sort_by_key(|m| std::cmp::Reverse((changed(m), m.id)));
             listed.extend(older);
         }
@@ -297,10 +305,19 @@ impl Model {
         let found = self.member(user, thread)?;
         let who = &found.participants[&user];
         let present = |reader: &UserId| found.participants.get(reader).is_some_and(Participant::is_current);
-        Ok(found.receipts.iter().filter(|(r, id)| present(r) && who.sees(**id)).map(|(r, id)| (*r, *id)).collect())
+        Ok(found
+            .receipts
+            .iter()
+            .filter(|(r, id)| present(r) && who.sees(**id))
+            .map(|(r, id)| (*r, *id))
+            .collect())
     }
 
-    pub(crate) fn participants(&mut self, user: UserId, thread: ThreadId) -> Result<Vec<(UserId, Option<String>)>, No> {
+    pub(crate) fn participants(
+        &mut self,
+        user: UserId,
+        thread: ThreadId,
+    ) -> Result<Vec<(UserId, Option<String>)>, No> {
         let found = self.member(user, thread)?;
         let present = found.participants.iter().filter(|(_, p)| p.is_current());
         Ok(present.map(|(user, p)| (*user, p.name.clone())).collect())
@@ -350,7 +367,9 @@ impl Model {
 
     /// Some message id of a thread, or one that never was.
     pub(crate) fn some_message(&self, thread: ThreadId, pick: u64) -> MessageId {
-        let Some(found) = self.threads.get(&thread).filter(|t| !t.log.is_empty()) else { return MessageId(1) };
+        let Some(found) = self.threads.get(&thread).filter(|t| !t.log.is_empty()) else {
+            return MessageId(1);
+        };
         let at = usize::try_from(pick).unwrap_or(0) % (found.log.len() + 1);
         MessageId(found.log.get(at).map_or(12_345, |m| m.id))
     }
