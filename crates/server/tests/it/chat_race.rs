@@ -95,13 +95,15 @@ async fn removed_while_sending(engine: engines::Opened) {
             let world = Arc::clone(&world);
             tasks.spawn(async move {
                 let mut sent = BTreeSet::new();
-                loop {
+                // Bounded, so that a removal which did not work fails the test rather than filling the machine.
+                for _ in 0..100_000 {
                     match world.desk(1).send_message(thread, says(format!("{round}"))).await {
                         Ok(id) => drop(sent.insert(id)),
                         Err(ChatError::Forbidden) => return sent,
                         Err(other) => panic!("{other}"),
                     }
                 }
+                panic!("never removed");
             });
         }
         let victim = world.claims[1].user;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use base::{Limits, Rng, ThreadId, Timestamp, UserId};
 use server::service::chat::view::ContentView;
 use server::service::chat::{
-    ChatError, ChatState, Desk, MessageEdit, MessageQuery, NewMessage, NewParticipant, NewThread, Repeatability,
-    ThreadChange, erasure,
+    ChatError, ChatState, Desk, MessageEdit, MessageQuery, NewMessage, NewParticipant, NewThread,
+    Repeatability, ThreadChange, erasure,
 };
 use server::service::identity::IdentityCache;
 use store::{Commit, Engine, RowKey, Scope, Write};
@@ -35,7 +35,12 @@ fn about(topic: &str) -> NewThread {
 }
 
 fn says(text: &str) -> NewMessage {
-    NewMessage { content: text.to_owned().into(), is_html: false, sender_display_name: None, metadata: Vec::new() }
+    NewMessage {
+        content: text.to_owned().into(),
+        is_html: false,
+        sender_display_name: None,
+        metadata: Vec::new(),
+    }
 }
 
 fn named(world: &World, user: usize, name: &str) -> NewParticipant {
@@ -171,7 +176,10 @@ async fn a_damaged_row_does_not_keep_other_deletions_from_the_sweep() {
         world.desk(0).delete_thread(thread).await.unwrap();
         world.clock.advance(Duration::from_millis(10));
     }
-    assert!(erasure::sweep(&world.cell, world.resource).await.is_err(), "the damage is not passed over in silence");
+    assert!(
+        erasure::sweep(&world.cell, world.resource).await.is_err(),
+        "the damage is not passed over in silence"
+    );
     assert!(spy.keys("chat_message", world.resource, second.as_bytes()).await.is_empty());
     assert_eq!(spy.keys("chat_erasure", world.resource, &[]).await.len(), 1);
 }
@@ -195,7 +203,10 @@ async fn who_was_removed_cannot_use_up_what_the_thread_may_take() {
     assert!(counted.load(Ordering::SeqCst) <= 1, "only until it was found out");
     counted.store(0, Ordering::SeqCst);
     let edit = MessageEdit { content: Some("x".to_owned().into()), metadata: None };
-    assert!(matches!(eve().edit_message(thread, base::MessageId(START), edit).await, Err(ChatError::Forbidden)));
+    assert!(matches!(
+        eve().edit_message(thread, base::MessageId(START), edit).await,
+        Err(ChatError::Forbidden)
+    ));
     assert!(matches!(eve().send_typing(thread).await, Err(ChatError::Forbidden)));
     assert!(matches!(eve().delete_thread(thread).await, Err(ChatError::Forbidden)));
     assert_eq!(counted.load(Ordering::SeqCst), 0);

@@ -57,7 +57,8 @@ impl SpyEngine {
 
     /// All rows of a keyspace whose keys begin with `prefix`.
     pub(crate) async fn rows(&self, name: &str, resource: ResourceId, prefix: &[u8]) -> Vec<Row> {
-        let scan = Scan::prefix(keyspace(name), resource, prefix.to_vec(), store::Direction::Forward, usize::MAX);
+        let scan =
+            Scan::prefix(keyspace(name), resource, prefix.to_vec(), store::Direction::Forward, usize::MAX);
         self.inner.snapshot().await.unwrap().scan(&scan).await.unwrap()
     }
 }
@@ -86,7 +87,10 @@ impl Snapshot for SpyView {
         self.inner.get(row)
     }
 
-    fn multi_get<'a>(&'a mut self, rows: &'a [RowKey]) -> BoxFuture<'a, Result<Vec<Option<Row>>, EngineError>> {
+    fn multi_get<'a>(
+        &'a mut self,
+        rows: &'a [RowKey],
+    ) -> BoxFuture<'a, Result<Vec<Option<Row>>, EngineError>> {
         self.inner.multi_get(rows)
     }
 
@@ -94,7 +98,8 @@ impl Snapshot for SpyView {
         Box::pin(async move {
             self.seen.scans.fetch_add(1, Ordering::SeqCst);
             let found = self.inner.scan(scan).await;
-            let stops = self.seen.stop_after.lock().unwrap().take_if(|name| *name == scan.keyspace.name).is_some();
+            let stops =
+                self.seen.stop_after.lock().unwrap().take_if(|name| *name == scan.keyspace.name).is_some();
             if stops {
                 self.seen.stopped.notify_one();
                 self.seen.go_on.notified().await;
@@ -109,7 +114,10 @@ impl Engine for SpyEngine {
         "spy"
     }
 
-    fn prepare<'a>(&'a self, keyspaces: &'a [&'static KeyspaceDef]) -> BoxFuture<'a, Result<(), EngineError>> {
+    fn prepare<'a>(
+        &'a self,
+        keyspaces: &'a [&'static KeyspaceDef],
+    ) -> BoxFuture<'a, Result<(), EngineError>> {
         self.inner.prepare(keyspaces)
     }
 

@@ -58,13 +58,6 @@ impl Reader {
         self.resource
     }
 
-    /// Begins a commit to the same resource. Unlike [`Cell::draft`] it waits for nothing, so it is the way to begin one
-    /// while a reader is held.
-    #[must_use]
-    pub fn draft(&self) -> Draft {
-        Draft::new(self.cell.clone(), self.resource, Arc::clone(&self.key))
-    }
-
     /// One record, `None` when there is none.
     ///
     /// # Errors

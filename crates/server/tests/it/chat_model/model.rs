@@ -136,7 +136,8 @@ impl Model {
         if everyone.len() > self.max_participants {
             return Err(No::TooMany);
         }
-        let listed = everyone.iter().map(|(user, share)| (*user, share.map_or(0, |at| at.min(now)))).collect();
+        let listed =
+            everyone.iter().map(|(user, share)| (*user, share.map_or(0, |at| at.min(now)))).collect();
         let mut made = Thread {
             created: now,
             topic: topic.to_owned(),
