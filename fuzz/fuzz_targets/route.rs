@@ -29,7 +29,7 @@ fuzz_target!(|data: &[u8]| {
                 for name in row.split('{').skip(1).filter_map(|part| part.split('}').next()) {
                     let value = params.get(name.trim_start_matches('*'));
                     assert!(
-                        value.is_none_or(|v| !v.is_empty() && !v.chars().any(char::is_control)),
+                        value.is_none_or(|v| !v.is_empty() && !v.bytes().any(|b| b.is_ascii_control())),
                         "{row}: {path}"
                     );
                 }
