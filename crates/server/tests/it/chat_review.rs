@@ -321,3 +321,13 @@ async fn a_short_page_is_found_behind_a_long_stretch_of_erased_messages() {
     let scans = spy.seen.scans.load(Ordering::SeqCst);
     assert!(scans < 20, "{scans} ranges read for one message");
 }
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_large_deletion() {
+    let app = server::testing::TestApp::new().await;
+    let ada = app.user(&["chat"]).await;
+    let thread = crate::chat_calls::create(&app, &ada, &[]).await;
+    app.call("DELETE", &crate::chat_calls::thread_path(&thread)).by(&ada).send().await.expect(204);
+    server::job::run(Arc::clone(app.app.state()), std::future::ready(())).await;
+    assert_eq!(server::job::run_once(app.app.state()).await, 1, "it is done at the next start");
+}

@@ -1,12 +1,11 @@
 //! An engine that watches what is asked of it: how many views are open, how often rows are looked for; and that can
 //! stop a reader between what it saw and what it does with it. Beneath it is the engine in memory.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base::{ManualClock, ResourceId};
-use std::sync::Mutex;
 use store::engine::BoxFuture;
 use store::engine::memory::MemoryEngine;
 use store::{Commit, Engine, EngineError, Fates, KeyspaceDef, Row, RowKey, Scan, Snapshot};
@@ -31,10 +30,11 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Stops the next reader of a range of `keyspace`, and does `meanwhile` before it may go on.
+    /// Stops the next reader of a range of `keyspace`, and does `meanwhile` before it may go on. To be polled before that
+    /// reader.
     pub(crate) async fn between(&self, keyspace: &'static str, meanwhile: impl Future<Output = ()>) {
         *self.stop_after.lock().unwrap() = Some(keyspace);
-        self.stopped.notified().await;
+        tokio::time::timeout(Duration::from_secs(20), self.stopped.notified()).await.expect("nobody came to read");
         meanwhile.await;
         self.go_on.notify_one();
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 mod chat_api;
+mod chat_between;
 mod chat_calls;
 mod chat_limits;
 mod chat_model;

@@ -113,6 +113,13 @@ impl History {
         }
     }
 
+    /// Mostly one of the user's own, which few of all messages are and only they can be changed.
+    fn own_message(&self, user: usize, thread: ThreadId) -> MessageId {
+        let pick = self.dice.below(1000);
+        let own = self.model.own_message(self.users[user], thread, pick).filter(|_| self.pick(4) > 0);
+        own.unwrap_or_else(|| self.model.some_message(thread, pick))
+    }
+
     async fn create(&mut self, user: usize) {
         let others: Vec<(UserId, Option<u64>)> = (0..self.pick(4))
             .map(|n| (self.users[(user + 1 + n) % self.users.len()], self.share()))
@@ -183,14 +190,14 @@ impl History {
     }
 
     async fn edit(&mut self, user: usize, thread: ThreadId) {
-        let id = self.model.some_message(thread, self.dice.below(1000));
+        let id = self.own_message(user, thread);
         let edit = MessageEdit { content: Some("edited".to_owned().into()), metadata: None };
         let did = self.world.desk(user).edit_message(thread, id, edit).await.map_err(no);
         assert_eq!(did, self.model.edit(self.users[user], thread, id.0, "edited"));
     }
 
     async fn delete(&mut self, user: usize, thread: ThreadId) {
-        let id = self.model.some_message(thread, self.dice.below(1000));
+        let id = self.own_message(user, thread);
         let did = self.world.desk(user).delete_message(thread, id).await.map_err(no);
         assert_eq!(did, self.model.delete(self.users[user], thread, id.0));
     }

@@ -365,6 +365,14 @@ impl Model {
         message.deleted == Some(u64::MAX)
     }
 
+    /// Some message of the user's own.
+    pub(crate) fn own_message(&self, user: UserId, thread: ThreadId, pick: u64) -> Option<MessageId> {
+        let log = &self.threads.get(&thread)?.log;
+        let own: Vec<u64> = log.iter().filter(|m| m.author == Some(user)).map(|m| m.id).collect();
+        let at = usize::try_from(pick).unwrap_or(0) % own.len().max(1);
+        own.get(at).copied().map(MessageId)
+    }
+
     /// Some message id of a thread, or one that never was.
     pub(crate) fn some_message(&self, thread: ThreadId, pick: u64) -> MessageId {
         let Some(found) = self.threads.get(&thread).filter(|t| !t.log.is_empty()) else {
