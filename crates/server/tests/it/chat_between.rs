@@ -135,7 +135,8 @@ async fn who_is_deleted_while_being_added_is_not_added() {
     let bob = world.claims[1].user;
     let meanwhile = spy.seen.between("chat_participant", world.delete_identity(bob));
     let desk = world.desk(0);
-    let ((), added) = tokio::join!(meanwhile, desk.add_participants(thread, vec![NewParticipant::named(bob)]));
+    let ((), added) =
+        tokio::join!(meanwhile, desk.add_participants(thread, vec![NewParticipant::named(bob)]));
     assert_eq!(added.unwrap(), [bob], "unknown by now");
     assert_eq!(spy.keys("chat_participant", world.resource, &[]).await.len(), 1);
     erasure::sweep(&world.cell, world.resource).await.unwrap();

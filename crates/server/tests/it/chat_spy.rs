@@ -34,7 +34,9 @@ impl Seen {
     /// reader.
     pub(crate) async fn between(&self, keyspace: &'static str, meanwhile: impl Future<Output = ()>) {
         *self.stop_after.lock().unwrap() = Some(keyspace);
-        tokio::time::timeout(Duration::from_secs(20), self.stopped.notified()).await.expect("nobody came to read");
+        tokio::time::timeout(Duration::from_secs(20), self.stopped.notified())
+            .await
+            .expect("nobody came to read");
         meanwhile.await;
         self.go_on.notify_one();
     }

@@ -1,7 +1,7 @@
 //! Adding, removing and listing the participants of a thread.
 
 use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
-use store::{Direction, KeyRange, Opened, Reader, Versioned};
+use store::{Direction, KeyRange, Opened, Reader, ScopeHandle, Versioned};
 
 use super::rows::{
     Body, HINT_RESOURCE, Memberships, ParticipantRow, Participants, ThreadRow, Threads, author_scope,
@@ -77,13 +77,7 @@ impl Desk<'_> {
             let present = self.participants(&mut reader, thread).await?;
             self.check_count(present.iter().filter(|p| p.row.is_current()).count() + adding.len())?;
             let thread_key = self.thread_key(&mut reader, thread).await?;
-            let mut keys = Vec::new();
-            for (participant, before) in &adding {
-                keys.push(match before {
-                    Before::Former(_) => reader.scope_key(&author_scope(thread, participant.user)).await?,
-                    _ => None,
-                });
-            }
+            let keys = former_keys(&mut reader, thread, &adding).await?;
             let mut draft = reader.draft();
             self.expect(&mut draft, &member);
             // Written again unchanged, so that whatever rested on the old list of participants is built anew.
@@ -234,6 +228,22 @@ impl Desk<'_> {
 fn participant_view(user: UserId, row: ParticipantRow) -> ParticipantView {
     let share_history_from = shared_from(row.share_history_from());
     ParticipantView { user, display_name: row.display_name, share_history_from, metadata: row.metadata }
+}
+
+/// The keys under which former participants' parts rest, in the order of `adding`; none for who is new.
+async fn former_keys(
+    reader: &mut Reader,
+    thread: ThreadId,
+    adding: &[(NewParticipant, Before)],
+) -> Result<Vec<Option<ScopeHandle>>, ChatError> {
+    let mut keys = Vec::new();
+    for (participant, before) in adding {
+        keys.push(match before {
+            Before::Former(_) => reader.scope_key(&author_scope(thread, participant.user)).await?,
+            _ => None,
+        });
+    }
+    Ok(keys)
 }
 
 /// The first message that someone who joins with message `joined` sees: that one, or those since the instant from which
