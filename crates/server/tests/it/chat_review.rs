@@ -331,3 +331,65 @@ async fn a_stop_does_not_wait_for_a_large_deletion() {
     server::job::run(Arc::clone(app.app.state()), std::future::ready(())).await;
     assert_eq!(server::job::run_once(app.app.state()).await, 1, "it is done at the next start");
 }
+
+#[tokio::test]
+async fn who_joins_without_the_history_learns_nothing_of_who_read_it() {
+    let world = World::new(engines::memory(), 15, 3).await;
+    let with = vec![NewParticipant::named(world.claims[1].user)];
+    let thread =
+        world.desk(0).create_thread(NewThread { participants: with, ..about("x") }).await.unwrap().thread.id;
+    let early = world.desk(0).send_message(thread, says("early")).await.unwrap();
+    world.desk(1).send_receipt(thread, early).await.unwrap();
+    let carol = NewParticipant::named(world.claims[2].user);
+    world.desk(0).add_participants(thread, vec![carol]).await.unwrap();
+    assert_eq!(world.desk(2).list_receipts(thread, 0, 10).await.unwrap(), (Vec::new(), false));
+    let late = world.desk(0).send_message(thread, says("late")).await.unwrap();
+    world.desk(1).send_receipt(thread, late).await.unwrap();
+    let read = world.desk(2).list_receipts(thread, 0, 10).await.unwrap().0;
+    assert_eq!(read.into_iter().map(|r| r.message).collect::<Vec<_>>(), [late]);
+}
+
+#[tokio::test]
+async fn the_numbering_goes_on_from_an_erased_message_on_a_node_that_remembers_nothing() {
+    let world = World::new(engines::memory(), 16, 2).await;
+    let thread = thread_of_all(&world).await;
+    world.desk(1).send_message(thread, says("the third and last")).await.unwrap();
+    world.delete_identity(world.claims[1].user).await;
+    erasure::sweep(&world.cell, world.resource).await.unwrap();
+    let state = ChatState::new();
+    let desk = Desk { state: &state, ..world.desk(0) };
+    let sent = desk.send_message(thread, says("the fourth")).await.unwrap();
+    assert_eq!(world.desk(0).message(thread, sent).await.unwrap().sequence, 4);
+}
+
+#[tokio::test]
+async fn pages_of_what_was_changed_since_leave_nothing_out() {
+    let world = World::new(engines::memory(), 17, 1).await;
+    let thread = thread_of_all(&world).await;
+    let mut changed = Vec::new();
+    for _ in 0..7 {
+        changed.push(world.desk(0).send_message(thread, says("x")).await.unwrap());
+    }
+    world.clock.advance(Duration::from_secs(60));
+    let start = Some(Timestamp::from_millis(START + 30_000));
+    let new = world.desk(0).send_message(thread, says("new")).await.unwrap();
+    for id in &changed {
+        world.clock.advance(Duration::from_millis(5));
+        let edit = MessageEdit { content: Some("y".to_owned().into()), metadata: None };
+        world.desk(0).edit_message(thread, *id, edit).await.unwrap();
+    }
+    let want: Vec<_> = std::iter::once(new).chain(changed.into_iter().rev()).collect();
+    for page_size in 1..10 {
+        let (mut listed, mut cursor) = (Vec::new(), None);
+        loop {
+            let query = MessageQuery { page_size, start, cursor };
+            let page = world.desk(0).list_messages(thread, query).await.unwrap();
+            listed.extend(page.messages.into_iter().map(|m| m.id));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(listed, want, "{page_size} at a time: once each, the latest change first");
+    }
+}
