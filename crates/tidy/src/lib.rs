@@ -5,6 +5,7 @@
 pub mod code;
 pub mod laws;
 pub mod layers;
+pub mod operations;
 pub mod rooms;
 pub mod shape;
 pub mod tree;

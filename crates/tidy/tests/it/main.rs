@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use tidy::{Finding, Tree, laws, layers, rooms, shape, words};
+use tidy::{Finding, Tree, laws, layers, operations, rooms, shape, words};
 
 static TREE: LazyLock<Tree> = LazyLock::new(|| Tree::read(&root()).expect("the repository can be read"));
 
@@ -84,6 +84,26 @@ fn no_path_of_one_machine() {
 #[test]
 fn every_law_names_its_tests() {
     none(&laws::check(&TREE));
+}
+
+#[test]
+fn the_list_of_operations_is_current() {
+    if std::env::var_os("BLESS").is_some() {
+        let text = operations::renewed(&TREE).expect("a page with markers, and a table");
+        std::fs::write(root().join(operations::PAGE), text).expect("the page can be written");
+    } else {
+        none(&operations::check(&TREE));
+    }
+}
+
+#[test]
+fn the_readme_begins_with_the_two_commands() {
+    let readme = &TREE.file("README.md").expect("README.md").text;
+    for command in ["\ncargo run --release -- dev\n", "\nscripts/test\n"] {
+        assert!(readme.contains(command), "{command:?}");
+    }
+    let run = &TREE.file(".ci/run").expect(".ci/run").text;
+    assert!(run.contains("scripts/test"), "continuous integration runs what everyone runs");
 }
 
 /// Law 7: the ambient clock, the ambient dice and lost tasks are banned, each with its reason.
