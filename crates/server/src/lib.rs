@@ -1,6 +1,7 @@
 //! The server: listeners, handlers, services, configuration and the command line.
 
 pub mod api;
+pub mod channel;
 pub mod cli;
 pub mod config;
 pub mod dev;

@@ -88,6 +88,8 @@ pub enum Access {
     UserToken(&'static [&'static str]),
     /// A directory principal only.
     Directory,
+    /// Whoever runs the server, by the operator's token.
+    Operator,
 }
 
 /// Whether an operation is a privileged act (law 4).

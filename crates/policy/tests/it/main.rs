@@ -11,6 +11,7 @@ fn callers() -> Vec<(&'static str, Who)> {
     let mut callers = vec![
         ("nobody", Who::Nobody),
         ("access-key", Who::AccessKey),
+        ("operator", Who::Operator),
         ("no-scope", Who::User(ScopeSet::NONE)),
     ];
     callers.extend(Scope::ALL.map(|scope| (scope.name(), Who::User(ScopeSet::of(&[scope])))));

@@ -2,8 +2,13 @@
 //! decided once at start; a test holds the table of operations and the handlers against each other (law 8).
 
 pub mod chat;
+pub mod email;
 pub mod identity;
+pub mod numbers;
+pub mod operator;
 pub mod product;
+pub mod sip;
+pub mod sms;
 
 use guard::BoxFuture;
 use wire::ApiError;
@@ -11,13 +16,25 @@ use wire::operation::OPERATIONS;
 
 use crate::http::{Context, Reply};
 
+/// Each area's handlers by the names of their operations.
+const AREAS: [fn(&str) -> Option<Handler>; 8] = [
+    chat::handler,
+    identity::handler,
+    product::handler,
+    email::handler,
+    sms::handler,
+    numbers::handler,
+    sip::handler,
+    operator::handler,
+];
+
 /// Serves one operation.
 pub type Handler = for<'a> fn(&'a Context) -> BoxFuture<'a, Result<Reply, ApiError>>;
 
 /// The handler of the operation called `name`.
 #[must_use]
 pub fn handler(name: &str) -> Option<Handler> {
-    [chat::handler, identity::handler, product::handler].iter().find_map(|area| area(name))
+    AREAS.iter().find_map(|area| area(name))
 }
 
 /// Handlers beside [`OPERATIONS`], place for place.

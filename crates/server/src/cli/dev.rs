@@ -110,6 +110,7 @@ impl Dev {
             cells,
             resources,
             limits: Limits::default(),
+            operator: None,
             rates: if self.acs_rate_limits { RateProfile::Acs } else { RateProfile::Off },
         };
         let node = Node::open(plan).await?;

@@ -15,11 +15,14 @@ use super::signals::{Asked, Signals};
 use super::{CliError, cells};
 use crate::config::{CellConfig, RateProfile, ResourceName};
 use crate::directory::{Directory, ResourceEntry};
+use crate::http::operator::OperatorToken;
 use crate::http::rates::Profile;
 use crate::http::{App, Setup};
 use crate::job;
 use crate::net::{self, CertificateFiles, Door, Drained, Reload, Server, Stop, Timeouts};
 use crate::observe::health::Health;
+use crate::service::delivery::{Delivery, Intake};
+use crate::service::events::EventRouter;
 use crate::service::resources::{self, CellTokens, Resource};
 
 /// How often certificate files are looked at.
@@ -45,6 +48,7 @@ pub(super) struct Plan {
     pub(super) resources: Vec<Placed>,
     pub(super) limits: Limits,
     pub(super) rates: RateProfile,
+    pub(super) operator: Option<OperatorToken>,
 }
 
 /// One resource that is served.
@@ -60,6 +64,7 @@ pub(super) struct Node {
     certificates: CertificateFiles,
     app: Arc<App>,
     server: Server<App>,
+    intake: Intake,
     cells: Vec<Cell>,
     served: Vec<Served>,
     stop: Stop,
@@ -110,6 +115,7 @@ impl Node {
             RateProfile::Off => Profile::Off,
             RateProfile::Acs => Profile::Acs,
         };
+        let (delivery, intake) = Delivery::new();
         let app = Arc::new(App::new(Setup {
             directory: Directory::new(entries),
             limits: Arc::clone(&limits),
@@ -117,11 +123,14 @@ impl Node {
             rng,
             rates,
             health: Health::new(opened.clone(), stop.clone()),
+            operator: plan.operator,
+            delivery: Arc::new(delivery),
+            events: Arc::new(EventRouter::default()),
         }));
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
         let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
         let (doors, certificates) = (plan.doors, plan.certificates);
-        Ok(Self { doors, certificates, app, server, cells: opened, served, stop, signals })
+        Ok(Self { doors, certificates, app, server, intake, cells: opened, served, stop, signals })
     }
 
     /// What is served, in the order of the plan.
@@ -137,6 +146,7 @@ impl Node {
             job::run(state, stop_begun(stop)).await;
             None
         });
+        let intake = self.intake;
         let (server, doors, stop) = (self.server, self.doors, self.stop.clone());
         tasks.spawn(async move { Some(server.run(doors, &stop).await) });
         let begun = ready();

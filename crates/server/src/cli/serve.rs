@@ -44,7 +44,7 @@ impl Serve {
         let public = config.listener.public_hosts.first().map(|host| host.as_str().to_owned());
         let host = public.unwrap_or_else(|| "localhost".to_owned());
         let Config { cells, limits, rates, .. } = config;
-        let plan = Plan { doors: vec![door], certificates, cells, resources, limits, rates };
+        let plan = Plan { doors: vec![door], certificates, cells, resources, limits, rates, operator: None };
         let node = Node::open(plan).await?;
         let ready = describe(&node, &host, address.port(), ca_file);
         tracing::info!(%address, resources = ready.resources.len(), "serving");

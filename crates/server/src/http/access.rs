@@ -15,7 +15,8 @@ use policy::{Door, Permission, Refusal, Scope, ScopeSet, Who, admit};
 use wire::ApiError;
 use wire::operation::{Access, Operation};
 
-use super::context::{Caller, TokenCaller};
+use super::context::{Caller, State, TokenCaller};
+use super::operator::OperatorToken;
 use crate::directory::ResourceEntry;
 
 /// How an operation says what credential it wants (RFC 9110, section 11.6.1).
@@ -27,7 +28,7 @@ pub(crate) fn challenge(operation: &Operation) -> Option<HeaderValue> {
     match operation.access {
         Access::Public => None,
         Access::AccessKey => Some(WANTS_KEY),
-        Access::UserToken(_) | Access::Directory => Some(WANTS_TOKEN),
+        Access::UserToken(_) | Access::Directory | Access::Operator => Some(WANTS_TOKEN),
     }
 }
 
@@ -38,17 +39,18 @@ pub(crate) fn challenge(operation: &Operation) -> Option<HeaderValue> {
 /// take; 403 when a token lacks the scope.
 pub(crate) fn enter(
     permission: Option<Permission>,
+    state: &State,
     resource: &ResourceEntry,
     head: &Parts,
     body: &Bytes,
-    limits: &Limits,
     now: Timestamp,
 ) -> Result<Caller, ApiError> {
     let permission = permission.ok_or_else(ApiError::unauthorized)?;
     let caller = match permission.door() {
         Door::Open => return Ok(Caller::Nobody),
         // The kind of credential is looked at before its worth: what can never be let in costs no cryptography.
-        Door::Key => Caller::AccessKey { index: access_key(resource, head, body, limits, now)? },
+        Door::Key => Caller::AccessKey { index: access_key(resource, head, body, &state.limits, now)? },
+        Door::Operator => operator(state.operator.as_ref(), head)?,
         Door::Scopes(_) => Caller::User(TokenCaller { claims: token(resource, head, now)? }),
     };
     match admit(who(&caller), permission) {
@@ -103,6 +105,16 @@ fn token(resource: &ResourceEntry, head: &Parts, now: Timestamp) -> Result<Arc<C
     Ok(claims)
 }
 
+/// The operator, by the token of this node.
+fn operator(known: Option<&OperatorToken>, head: &Parts) -> Result<Caller, ApiError> {
+    let authorization = authorization(head)?;
+    let token = has_scheme(authorization, "Bearer").then(|| authorization["Bearer".len()..].trim());
+    match (known, token) {
+        (Some(known), Some(token)) if known.is(token) => Ok(Caller::Operator),
+        _ => Err(ApiError::unauthorized()),
+    }
+}
+
 /// A header that is signed, or says how. Twice is refused, even with one value: what was signed must be what is read, by
 /// every program on the way.
 fn single<'a>(head: &'a Parts, name: &str) -> Result<Option<&'a str>, ApiError> {
@@ -137,6 +149,7 @@ fn who(caller: &Caller) -> Who {
     match caller {
         Caller::Nobody => Who::Nobody,
         Caller::AccessKey { .. } => Who::AccessKey,
+        Caller::Operator => Who::Operator,
         Caller::User(user) => Who::User(scope_set(user.claims.scopes)),
     }
 }

@@ -14,6 +14,7 @@ use wire::{ApiError, ApiVersion, Query, Route};
 
 use super::context::{Caller, Context, State};
 use super::failures::Failures;
+use super::operator::OperatorToken;
 use super::outgoing::Stamp;
 use super::rates::{Profile, Rates};
 use super::reply::Reply;
@@ -25,6 +26,8 @@ use crate::net::{Refusal, Response, Service};
 use crate::observe::health::Health;
 use crate::service::audit::Actor;
 use crate::service::chat::ChatState;
+use crate::service::delivery::Delivery;
+use crate::service::events::EventRouter;
 use crate::service::identity::IdentityCache;
 
 /// The longest body of an operation that reads none: some clients send `{}` with everything.
@@ -48,6 +51,12 @@ pub struct Setup {
     pub rates: Profile,
     /// Whether this node can serve.
     pub health: Health,
+    /// Who runs the server; without a token the operator's plane lets nobody in.
+    pub operator: Option<OperatorToken>,
+    /// Hands what was accepted over to those who deliver it.
+    pub delivery: Arc<Delivery>,
+    /// Who wants to hear of what.
+    pub events: Arc<EventRouter>,
 }
 
 /// One operation with what is worked out about it once.
@@ -92,6 +101,9 @@ impl App {
             identities: IdentityCache::new(),
             chat: ChatState::new(),
             health: setup.health,
+            operator: setup.operator,
+            delivery: setup.delivery,
+            events: setup.events,
             jobs: Jobs::default(),
             rates: Rates::new(setup.rates),
         };
@@ -188,10 +200,10 @@ impl App {
         if body.len() > limit {
             return Err(ApiError::payload_too_large(limit));
         }
-        let caller = access::enter(row.permission, &resource, &head, &body, limits, now)?;
+        let caller = access::enter(row.permission, &self.state, &resource, &head, &body, now)?;
         let user = match &caller {
             Caller::User(user) => Some(user.claims.user),
-            Caller::Nobody | Caller::AccessKey { .. } => None,
+            Caller::Nobody | Caller::Operator | Caller::AccessKey { .. } => None,
         };
         let thread = routed.params.get("chatThreadId").and_then(wire::thread_id::parse);
         self.state.rates.count(operation, resource.id(), user, thread, now)?;
@@ -294,7 +306,7 @@ impl Context {
             Caller::User(user) => Actor::User(user.claims.user),
             Caller::AccessKey { index } => Actor::AccessKey(u8::try_from(*index).unwrap_or(u8::MAX)),
             // No public operation has an act to record; were there one, it would be the server's own.
-            Caller::Nobody => Actor::Operator,
+            Caller::Nobody | Caller::Operator => Actor::Operator,
         }
     }
 }

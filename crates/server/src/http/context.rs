@@ -12,12 +12,15 @@ use store::Cell;
 use wire::operation::{Audit, Operation, Params};
 use wire::{ApiError, ApiVersion, Query};
 
+use super::operator::OperatorToken;
 use super::rates::Rates;
 use crate::directory::{Directory, ResourceEntry};
 use crate::job::Jobs;
 use crate::observe::health::Health;
 use crate::service::audit::Act;
 use crate::service::chat::ChatState;
+use crate::service::delivery::Delivery;
+use crate::service::events::EventRouter;
 use crate::service::identity::IdentityCache;
 
 /// What all requests of one process share.
@@ -38,6 +41,12 @@ pub struct State {
     pub health: Health,
     /// Wakes what follows an answer.
     pub jobs: Jobs,
+    /// Who runs the server; nobody may claim to where there is no token.
+    pub operator: Option<OperatorToken>,
+    /// Hands what was accepted over to those who deliver it.
+    pub delivery: Arc<Delivery>,
+    /// Who wants to hear of what.
+    pub events: Arc<EventRouter>,
     /// Requests counted against the rate limits.
     pub(crate) rates: Rates,
 }
@@ -52,6 +61,8 @@ pub enum Caller {
         /// Which of the two keys, counted from zero.
         index: usize,
     },
+    /// Who runs the server.
+    Operator,
     /// A communication user with a token of this resource.
     User(TokenCaller),
 }
@@ -158,7 +169,7 @@ impl Context {
     pub fn claims(&self) -> Result<&Arc<Claims>, ApiError> {
         match &self.caller {
             Caller::User(user) => Ok(&user.claims),
-            Caller::Nobody | Caller::AccessKey { .. } => Err(ApiError::unauthorized()),
+            Caller::Nobody | Caller::Operator | Caller::AccessKey { .. } => Err(ApiError::unauthorized()),
         }
     }
 

@@ -7,6 +7,7 @@ pub mod context;
 mod failures;
 pub mod host;
 mod media;
+pub mod operator;
 mod outgoing;
 pub mod rates;
 pub mod reply;

@@ -2,8 +2,14 @@
 
 pub mod audit;
 pub mod chat;
+pub mod delivery;
+pub mod email;
+pub mod events;
 pub mod identity;
+pub mod numbers;
 pub mod resources;
+pub mod sip;
+pub mod sms;
 pub mod turns;
 
 use store::{KeyspaceDef, StoreError};
@@ -19,6 +25,12 @@ pub fn keyspaces() -> Vec<&'static KeyspaceDef> {
     all.extend(identity::keyspaces());
     all.extend(resources::keyspaces());
     all.extend(chat::keyspaces());
+    all.extend(delivery::keyspaces());
+    all.extend(email::keyspaces());
+    all.extend(events::keyspaces());
+    all.extend(numbers::keyspaces());
+    all.extend(sip::keyspaces());
+    all.extend(sms::keyspaces());
     all
 }
 

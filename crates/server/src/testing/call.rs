@@ -83,6 +83,12 @@ impl<'a> Call<'a> {
         self.bearer(&user.token)
     }
 
+    /// As whoever runs the server.
+    #[must_use]
+    pub fn operator(self) -> Self {
+        self.bearer(super::OPERATOR)
+    }
+
     /// With this token.
     #[must_use]
     pub fn bearer(mut self, token: &str) -> Self {

@@ -18,17 +18,23 @@ use store::{Cell, CellParts, Engine};
 pub use call::{Answer, Call};
 
 use crate::directory::{Directory, ResourceEntry};
+use crate::http::operator::OperatorToken;
 use crate::http::rates::Profile;
 use crate::http::{App, Setup};
 use crate::net::Stop;
 use crate::observe::health::Health;
 use crate::service;
 use crate::service::audit::{Entries, Entry};
+use crate::service::delivery::{Delivery, Intake};
+use crate::service::events::EventRouter;
 use crate::service::identity::{Identities, IdentityRow};
 use crate::service::resources::{self, CellTokens};
 
 /// When tests begin: 2026-11-23T08:00:00Z.
 pub const START: Timestamp = Timestamp::from_millis(1_795_420_800_000);
+
+/// The operator's token of every [`TestApp`].
+pub const OPERATOR: &str = "operator-token-of-a-test-0123456789abcdef";
 
 /// How a [`TestApp`] is set up.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +59,7 @@ pub struct TestApp {
     grounds: Vec<Ground>,
     resources: Vec<Arc<ResourceEntry>>,
     hidden: Mutex<Vec<String>>,
+    intake: Mutex<Option<Intake>>,
 }
 
 /// What a cell stands on, and what lives in it.
@@ -145,6 +152,7 @@ impl TestApp {
             }
             cells.push(cell);
         }
+        let (delivery, intake) = Delivery::new();
         let setup = Setup {
             directory: Directory::new(resources.clone()),
             limits: Arc::new(options.limits.clone()),
@@ -152,10 +160,20 @@ impl TestApp {
             rng: Arc::clone(&rng) as _,
             rates: options.rates,
             health: Health::new(cells, Stop::new()),
+            operator: OperatorToken::parse(OPERATOR),
+            delivery: Arc::new(delivery),
+            events: Arc::new(EventRouter::default()),
         };
         let app = Arc::new(App::new(setup));
         let engine = Arc::clone(&grounds[0].engine);
-        Self { app, clock, rng, engine, options, grounds, resources, hidden: Mutex::new(hidden) }
+        let intake = Mutex::new(Some(intake));
+        Self { app, clock, rng, engine, options, grounds, resources, hidden: Mutex::new(hidden), intake }
+    }
+
+    /// What was accepted and not delivered: for a dispatcher of the test's own. Once only.
+    #[must_use]
+    pub fn take_intake(&self) -> Option<Intake> {
+        self.intake.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The resource that calls go to unless they say otherwise.

@@ -63,7 +63,7 @@ async fn the_wrong_kind_of_caller_is_not_let_in() {
         let call = world.call(operation);
         let call = match operation.access {
             Access::AccessKey => call.by(&world.owner),
-            Access::UserToken(_) => call.signed(),
+            Access::UserToken(_) | Access::Operator => call.signed(),
             Access::Public | Access::Directory => continue,
         };
         check.that(call.send().await.status == 401, operation);
@@ -312,6 +312,7 @@ fn rows_and_policy_agree() {
                 let scopes: Option<Vec<_>> = names.iter().map(|name| Scope::named(name)).collect();
                 scopes.map(|scopes| Door::Scopes(scopes.into_iter().collect()))
             }
+            Access::Operator => Some(Door::Operator),
             Access::Directory => None,
         };
         check.that(door.is_some() && door == expected, operation);

@@ -103,6 +103,7 @@ impl World {
         match operation.access {
             Access::Public => call,
             Access::AccessKey => call.signed(),
+            Access::Operator => call.operator(),
             Access::UserToken(_) | Access::Directory => call.by(user),
         }
     }

@@ -140,6 +140,21 @@ impl Draft {
         }
     }
 
+    /// Takes the steps of another draft of the same cell along, so that both happen or neither. For records of two
+    /// resources that must agree, such as a cell's register and what a tenant sees of it.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongScope`] when `other` is of another cell, or seals under or ends scope keys of its own.
+    pub fn join(&mut self, other: Self) -> Result<(), StoreError> {
+        let plain = other.used.is_empty() && other.created.is_empty() && other.destroyed.is_empty();
+        if !plain || !Arc::ptr_eq(&self.cell.0, &other.cell.0) {
+            return Err(StoreError::WrongScope);
+        }
+        self.commit.preconditions.extend(other.commit.preconditions);
+        self.commit.writes.extend(other.commit.writes);
+        Ok(())
+    }
+
     /// Puts the commit in line, behind every one submitted before it, without waiting. Preconditions are numbered in the
     /// order they were expected; those past them are of scope keys that were sealed under.
     ///

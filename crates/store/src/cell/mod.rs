@@ -2,6 +2,7 @@
 //! what a chat is.
 
 mod draft;
+mod index;
 mod keys;
 mod range;
 mod reader;
@@ -62,6 +63,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
     keys: Arc<KeyCache>,
+    indexes: index::Indexes,
     /// Keeps many requests that miss the same key from asking the key service all at once.
     lanes: [Mutex<()>; KMS_LANES],
 }
@@ -73,7 +75,7 @@ impl Cell {
     /// # Errors
     /// When a keyspace is malformed, or the engine or the key service fails.
     pub async fn open(parts: CellParts<'_>) -> Result<Self, StoreError> {
-        let mut keyspaces = vec![&RESOURCE_KEY, &SCOPE_KEY];
+        let mut keyspaces = vec![&RESOURCE_KEY, &SCOPE_KEY, index::DEF];
         keyspaces.extend_from_slice(parts.keyspaces);
         parts.engine.prepare(&keyspaces).await?;
         let cell = Self(Arc::new(Inner {
@@ -84,6 +86,7 @@ impl Cell {
             clock: parts.clock,
             rng: parts.rng,
             keys: Arc::new(KeyCache::new()),
+            indexes: index::Indexes::default(),
             lanes: std::array::from_fn(|_| Mutex::new(())),
         }));
         cell.create_resource_key(ResourceId::CELL).await?;

@@ -7,17 +7,28 @@ mod arm_email;
 mod arm_insights;
 mod call_automation;
 mod chat;
+mod email;
 mod family;
 mod identity;
 mod job_router;
 mod numbers;
+mod operator;
+mod operator_email;
+mod operator_events;
+mod operator_numbers;
+mod operator_outbox;
+mod operator_queue;
+mod operator_sms;
 mod product;
 mod services;
+mod sms;
 
-const AREAS: [&[Operation]; 10] = [
+const AREAS: [&[Operation]; 18] = [
     chat::ROWS,
     identity::ROWS,
     product::ROWS,
+    email::ROWS,
+    sms::ROWS,
     services::ROWS,
     numbers::ROWS,
     call_automation::ROWS,
@@ -25,6 +36,12 @@ const AREAS: [&[Operation]; 10] = [
     arm::ROWS,
     arm_email::ROWS,
     arm_insights::ROWS,
+    operator_numbers::ROWS,
+    operator_email::ROWS,
+    operator_sms::ROWS,
+    operator_events::ROWS,
+    operator_queue::ROWS,
+    operator_outbox::ROWS,
 ];
 
 const COUNT: usize = {

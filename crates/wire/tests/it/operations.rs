@@ -10,6 +10,7 @@ fn line(o: &Operation) -> String {
         Access::AccessKey => "key".to_owned(),
         Access::UserToken(scopes) => format!("token({})", scopes.join("|")),
         Access::Directory => "directory".to_owned(),
+        Access::Operator => "operator".to_owned(),
     };
     let audit = if o.audit == Audit::None { "-" } else { "audited" };
     let body = match o.body {

@@ -1,37 +1,7 @@
-//! SMS, mail, rooms, advanced messages and relays: known, not built.
+//! Rooms, advanced messages and relays: known, not built.
 
 use super::family::Family;
 use crate::operation::{Access, Area, Operation};
-
-const SMS: Family = Family {
-    area: Area::Sms,
-    versions: &["2021-03-07", "2025-05-29-preview", "2025-08-01-preview", "2025-09-17", "2026-01-23"],
-    access: Access::AccessKey,
-    read: "sms/read",
-    write: "sms/write",
-    delete: "sms/delete",
-    log_table: Some("ACSSMSIncomingOperations"),
-};
-
-const OPT_OUTS: Family = Family {
-    area: Area::Sms,
-    versions: &["2025-05-29-preview", "2025-08-01-preview", "2025-09-17", "2026-01-23"],
-    access: Access::AccessKey,
-    read: "sms/opt_outs/read",
-    write: "sms/opt_outs/write",
-    delete: "sms/opt_outs/delete",
-    log_table: Some("ACSOptOutManagementOperations"),
-};
-
-const EMAIL: Family = Family {
-    area: Area::Email,
-    versions: &["2023-03-31", "2025-09-01"],
-    access: Access::AccessKey,
-    read: "email/read",
-    write: "email/write",
-    delete: "email/delete",
-    log_table: Some("ACSEmailSendMailOperational"),
-};
 
 const ROOMS: Family = Family {
     area: Area::Rooms,
@@ -64,12 +34,6 @@ const RELAYS: Family = Family {
 };
 
 pub(super) const ROWS: &[Operation] = &[
-    SMS.post("sms.send", "/sms", 202),
-    OPT_OUTS.post("sms.opt_outs.add", "/sms/optouts:add", 200),
-    OPT_OUTS.post("sms.opt_outs.remove", "/sms/optouts:remove", 200),
-    OPT_OUTS.query("sms.opt_outs.check", "/sms/optouts:check", 200),
-    EMAIL.get("email.get_send_result", "/emails/operations/{operationId}"),
-    EMAIL.post("email.send", "/emails:send", 202),
     ROOMS.get("rooms.list_participants", "/rooms/{roomId}/participants"),
     ROOMS.patch("rooms.update_participants", "/rooms/{roomId}/participants", 200),
     ROOMS.post("rooms.create", "/rooms", 201),

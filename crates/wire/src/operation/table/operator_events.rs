@@ -1,0 +1,5 @@
+//! The operator's plane: events.
+
+use crate::operation::Operation;
+
+pub(super) const ROWS: &[Operation] = &[];
