@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::config::{Problems, SecretError};
+use crate::config::{Problems, SecretError, SecretRef};
 use crate::dev::authority::AuthorityError;
 use crate::dev::directory::DirectoryError;
 use crate::dev::lock::LockError;
+use crate::dev::token::TokenError;
 use crate::net::CertificateFault;
 use crate::service::resources::ResourceError;
 
@@ -88,6 +89,17 @@ pub enum CliError {
     /// The given access key is none.
     #[error("this is no access key: write 16 to 256 bytes in standard base64, or leave it out for a new one")]
     AccessKey,
+    /// There is no operator's token in the folder.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// What the configuration names is no operator's token.
+    #[error(
+        "the operator's token at {place} does not do: write 32 printable characters or more, such as those of `openssl rand -hex 32`"
+    )]
+    OperatorToken {
+        /// Where it is.
+        place: SecretRef,
+    },
     /// The ready file cannot be written.
     #[error("the ready file {} cannot be written: {}", path.display(), fault.kind())]
     ReadyFile {

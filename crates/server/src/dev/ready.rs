@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::files::{self, Readers};
 
 /// What a started server says of itself. Later versions add fields.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ready {
     /// Where the default resource answers.
@@ -18,6 +18,9 @@ pub struct Ready {
     pub ca_file: Option<PathBuf>,
     /// The process.
     pub pid: u32,
+    /// By which whoever runs the server is known to it; missing where the operator keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin_token: Option<String>,
     /// All resources, the default one first.
     pub resources: Vec<ReadyResource>,
 }
@@ -34,6 +37,12 @@ pub struct ReadyResource {
     pub endpoint: String,
     /// That endpoint and its first access key, as the SDKs read it.
     pub connection_string: String,
+}
+
+impl std::fmt::Debug for Ready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ready").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for ReadyResource {
@@ -80,20 +89,27 @@ mod tests {
             endpoint: endpoint.clone(),
             connection_string,
         };
-        let ready =
-            Ready { endpoint, ca_file: Some("/d/ca/ca.pem".into()), pid: 7, resources: vec![resource] };
+        let ready = Ready {
+            endpoint,
+            ca_file: Some("/d/ca/ca.pem".into()),
+            pid: 7,
+            admin_token: Some("dG9rZW4".into()),
+            resources: vec![resource],
+        };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ready.json");
         ready.write(&path).unwrap();
         let read: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         let expected = serde_json::json!({
             "endpoint": "https://dev.localhost:8443", "caFile": "/d/ca/ca.pem", "pid": 7,
+            "adminToken": "dG9rZW4",
             "resources": [{
                 "name": "dev", "geography": "europe", "endpoint": "https://dev.localhost:8443",
                 "connectionString": "endpoint=https://dev.localhost:8443/;accesskey=a2V5",
             }],
         });
         assert_eq!(read, expected);
-        assert!(!format!("{ready:?}").contains("a2V5"));
+        let shown = format!("{ready:?}");
+        assert!(!shown.contains("a2V5") && !shown.contains("dG9rZW4"));
     }
 }
