@@ -2,6 +2,8 @@
 //! and put together again, and what a carrier's receipt says.
 
 pub mod alphabet;
+pub mod assemble;
 pub mod number;
+pub mod receipt;
 pub mod segment;
 mod table;
