@@ -7,6 +7,7 @@ pub mod identifier;
 pub mod identity;
 pub mod json;
 pub mod operation;
+pub mod outbox;
 pub mod page;
 pub mod query;
 pub mod thread_id;

@@ -29,10 +29,7 @@ struct RawRules {
 pub fn parse_rules(body: &[u8]) -> Result<Vec<Rule>, ApiError> {
     let raw: RawRules = json::parse(body)?;
     if raw.rules.len() > MAX_OUTBOX_RULES {
-        return Err(ApiError::validation(
-            "rules",
-            format!("There may be at most {MAX_OUTBOX_RULES} rules."),
-        ));
+        return Err(ApiError::validation("rules", format!("There may be at most {MAX_OUTBOX_RULES} rules.")));
     }
     raw.rules.into_iter().enumerate().map(|(at, raw)| raw.0.check(at)).collect()
 }

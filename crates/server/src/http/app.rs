@@ -29,6 +29,7 @@ use crate::service::chat::ChatState;
 use crate::service::delivery::Delivery;
 use crate::service::events::EventRouter;
 use crate::service::identity::IdentityCache;
+use crate::service::outbox::Inbox;
 
 /// The longest body of an operation that reads none: some clients send `{}` with everything.
 const UNREAD_BODY: usize = 1024;
@@ -104,6 +105,7 @@ impl App {
             operator: setup.operator,
             delivery: setup.delivery,
             events: setup.events,
+            outbox: Inbox::default(),
             jobs: Jobs::default(),
             rates: Rates::new(setup.rates),
         };

@@ -22,6 +22,7 @@ use crate::service::chat::ChatState;
 use crate::service::delivery::Delivery;
 use crate::service::events::EventRouter;
 use crate::service::identity::IdentityCache;
+use crate::service::outbox::Inbox;
 
 /// What all requests of one process share.
 pub struct State {
@@ -47,6 +48,8 @@ pub struct State {
     pub delivery: Arc<Delivery>,
     /// Who wants to hear of what.
     pub events: Arc<EventRouter>,
+    /// Where texts go that are made to come in.
+    pub outbox: Inbox,
     /// Requests counted against the rate limits.
     pub(crate) rates: Rates,
 }

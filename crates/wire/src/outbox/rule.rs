@@ -249,7 +249,9 @@ mod tests {
             assert_eq!(action(&format!("+1425{}", known.digits())), Some(known));
             assert_eq!(Action::named(known.name()), Some(known));
         }
-        for other in ["ada@example.org", "bounces@example.org", "x.bounce@example.org", "+14255550190", "bounce"] {
+        for other in
+            ["ada@example.org", "bounces@example.org", "x.bounce@example.org", "+14255550190", "bounce"]
+        {
             assert_eq!(action(other), None, "{other}");
         }
     }

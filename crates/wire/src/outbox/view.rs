@@ -36,6 +36,8 @@ pub struct Delivered {
     pub address: String,
     /// `accepted`, `refused` or `later`.
     pub outcome: &'static str,
+    /// How often it was handed over.
+    pub attempts: u16,
     /// The action of the rule that decided it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<&'static str>,
