@@ -11,9 +11,7 @@ use base::{BoundedCache, ResourceId};
 use guard::BoxFuture;
 use wire::outbox::{Action, Rule};
 
-use super::{
-    MailChannel, MailOutcome, MailParcel, TextChannel, TextOutcome, TextParcel, TextReceipt,
-};
+use super::{MailChannel, MailOutcome, MailParcel, TextChannel, TextOutcome, TextParcel, TextReceipt};
 pub use words::{Bounces, Word, Words};
 
 /// The name under which texts are captured, where a carrier's would stand.
@@ -131,8 +129,10 @@ impl Capture {
     }
 
     async fn text(&self, parcel: &TextParcel) -> TextOutcome {
-        let unkept =
-            || TextOutcome::Later { reason: "the development outbox cannot keep it now".to_owned(), after: None };
+        let unkept = || TextOutcome::Later {
+            reason: "the development outbox cannot keep it now".to_owned(),
+            after: None,
+        };
         let Some(rules) = self.outbox.rules(parcel.resource).await else { return unkept() };
         let address = parcel.to.expose();
         let rule = Rule::find(&*rules, address);

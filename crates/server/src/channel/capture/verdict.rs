@@ -24,8 +24,12 @@ pub(super) fn mail(rule: Option<&Rule>, put_off: bool) -> (MailOutcome, Fate) {
         (MailOutcome::Refused(reply(code, enhanced, text)), Fate::Refused)
     };
     match rule {
-        Some(rule) if rule.action == Action::Bounce => refused(rule, "5.1.1", "There is no such mailbox here"),
-        Some(rule) if rule.action == Action::Refuse => refused(rule, "5.7.1", "The message is refused by policy"),
+        Some(rule) if rule.action == Action::Bounce => {
+            refused(rule, "5.1.1", "There is no such mailbox here")
+        }
+        Some(rule) if rule.action == Action::Refuse => {
+            refused(rule, "5.7.1", "The message is refused by policy")
+        }
         Some(_) if put_off => {
             let said = reply(451, "4.7.1", "Too many messages; try again later");
             let reason = "a rule of the development outbox puts it off".to_owned();

@@ -146,9 +146,11 @@ fn merged(mut item: ItemRow, new: &ItemRow) -> ItemRow {
             None => item.to.push(recipient.clone()),
         }
     }
-    if let (What::Mail { return_paths, .. }, What::Mail { return_paths: new, .. }) = (&mut item.what, &new.what)
+    if let (What::Mail { return_paths, .. }, What::Mail { return_paths: new, .. }) =
+        (&mut item.what, &new.what)
     {
-        return_paths.extend(new.iter().filter(|path| !return_paths.contains(path)).cloned().collect::<Vec<_>>());
+        return_paths
+            .extend(new.iter().filter(|path| !return_paths.contains(path)).cloned().collect::<Vec<_>>());
     }
     item
 }

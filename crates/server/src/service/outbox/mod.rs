@@ -162,7 +162,8 @@ impl Desk<'_> {
     /// [`OutboxError::Unknown`]; those of the store, also when the look cannot be recorded.
     pub async fn read(&self, item: ItemId) -> Result<(ItemRow, Personal<Vec<u8>>), OutboxError> {
         let mut reader = self.cell.read(self.resource).await?;
-        let row = reader.try_get::<Items>(&item).await?.and_then(Opened::value).ok_or(OutboxError::Unknown)?;
+        let row =
+            reader.try_get::<Items>(&item).await?.and_then(Opened::value).ok_or(OutboxError::Unknown)?;
         let pieces = Hint::read(&row.hint).map_or(0, |hint| hint.pieces);
         let mut message = Vec::new();
         for piece in 0..pieces {

@@ -166,10 +166,7 @@ impl Hint {
 
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let (pieces, message) = bytes.split_at_checked(2)?;
-        Some(Self {
-            pieces: u16::from_be_bytes(pieces.try_into().ok()?),
-            message: message.try_into().ok()?,
-        })
+        Some(Self { pieces: u16::from_be_bytes(pieces.try_into().ok()?), message: message.try_into().ok()? })
     }
 }
 

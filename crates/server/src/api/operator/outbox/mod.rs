@@ -70,8 +70,8 @@ fn refused(error: &OutboxError) -> ApiError {
 
 async fn resources(context: &Context) -> Result<Reply, ApiError> {
     let all = context.state.directory.resources().iter();
-    let value =
-        all.map(|one| Resource { name: one.name().to_owned(), geography: one.geography().as_str().to_owned() });
+    let value = all
+        .map(|one| Resource { name: one.name().to_owned(), geography: one.geography().as_str().to_owned() });
     Reply::json(StatusCode::OK, &Resources { value: value.collect() })
 }
 
