@@ -150,6 +150,7 @@ impl Dev {
         fresh: bool,
         unresolved: Vec<String>,
     ) -> Result<(), CliError> {
+        ready.write_running(data).map_err(|fault| CliError::Folder { path: data.to_owned(), fault })?;
         if let Some(path) = &self.ready_file {
             ready.write(path).map_err(|fault| CliError::ReadyFile { path: path.clone(), fault })?;
         }

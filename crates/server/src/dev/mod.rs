@@ -5,6 +5,7 @@
 //! DATA/lock                          held while a server runs on it
 //! DATA/directory.json                resources: names, ids, geographies
 //! DATA/operator.token                by which the developer is known as the operator
+//! DATA/server.json                   where its server answers, or answered last
 //! DATA/ca/ca.pem, ca.key             the certificate authority
 //! DATA/tls/server.pem, server.key    the server's certificate
 //! DATA/cells/GEOGRAPHY/store.sqlite  sealed rows

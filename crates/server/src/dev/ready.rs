@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use super::files::{self, Readers};
 
+/// The file in a data folder that says where its server answers, for the verbs that ask it. It holds no secret.
+pub const RUNNING: &str = "server.json";
+
 /// What a started server says of itself. Later versions add fields.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -58,6 +61,15 @@ impl Ready {
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
         text
+    }
+
+    /// Writes [`RUNNING`] into the folder `data`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_running(&self, data: &Path) -> io::Result<()> {
+        let text = serde_json::json!({ "endpoint": self.endpoint, "caFile": self.ca_file, "pid": self.pid });
+        files::write_whole(&data.join(RUNNING), format!("{text:#}\n").as_bytes(), Readers::Owner)
     }
 
     /// Writes the ready file. It holds access keys, so its owner alone may read it.

@@ -12,7 +12,7 @@ use guard::BoxFuture;
 use wire::outbox::{Action, Rule};
 
 use super::{MailChannel, MailOutcome, MailParcel, TextChannel, TextOutcome, TextParcel, TextReceipt};
-pub use words::{Bounces, Word, Words};
+pub use words::{Bounces, Inboxes, Word, Words};
 
 /// The name under which texts are captured, where a carrier's would stand.
 pub const CARRIER: &str = "outbox";
@@ -156,7 +156,7 @@ impl Capture {
                     state,
                     error: error.map(str::to_owned),
                 };
-                self.tell(Word::receipt(receipt, wait));
+                self.tell(Word::receipt(parcel.resource, receipt, wait));
             }
         }
         outcome

@@ -1,5 +1,6 @@
 //! The rules, seen from the courier's side: what it is told at once, and what comes back later.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use base::Personal;
@@ -7,7 +8,7 @@ use tokio::sync::{Mutex as Lock, mpsc};
 use wire::outbox::Pattern;
 
 use super::*;
-use crate::channel::{TextIn, TextInbox, TextState};
+use crate::channel::{TextIn, TextInbox};
 
 const RESOURCE: ResourceId = ResourceId::CELL;
 
@@ -163,7 +164,11 @@ async fn receipts_come_back_as_the_rules_say() {
     let (heard, mut hears) = mpsc::unbounded_channel();
     let ears = Arc::new(Ears { heard, deaf: Lock::new(1) });
     let mut tasks = JoinSetOf::new();
-    tasks.spawn(words.run(ears.clone(), Some(ears), std::future::pending()));
+    tasks.spawn(words.run(
+        Arc::new(HashMap::from([(RESOURCE, ears.clone() as _)])),
+        Some(ears),
+        std::future::pending(),
+    ));
     let accepted = |outcome| match outcome {
         TextOutcome::Accepted { message_ids, carrier } => {
             assert_eq!(carrier, CARRIER);
@@ -208,7 +213,11 @@ async fn mail_that_was_taken_can_come_back() {
     let (heard, mut hears) = mpsc::unbounded_channel();
     let ears = Arc::new(Ears { heard, deaf: Lock::new(0) });
     let mut tasks = JoinSetOf::new();
-    tasks.spawn(words.run(ears.clone(), Some(ears), std::future::pending()));
+    tasks.spawn(words.run(
+        Arc::new(HashMap::from([(RESOURCE, ears.clone() as _)])),
+        Some(ears),
+        std::future::pending(),
+    ));
     let outcomes = capture.deliver(&mail(9, &["ada@example.org", "fail-receipt@example.org"])).await;
     assert!(outcomes.iter().all(|outcome| matches!(outcome, MailOutcome::Accepted(_))));
     assert_eq!(hears.recv().await.unwrap(), "9 fail-receipt@example.org bounce-1@dev.example");

@@ -1,6 +1,7 @@
 //! Word that comes back of what was captured: receipts of texts, bounces of mail. It waits in memory alone: a server that
 //! stops loses it, as carriers lose receipts.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,9 @@ const UNDER_WAY: usize = 20_000;
 /// How often what could not be taken is brought again, and how long after.
 const TRIES: u32 = 5;
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// Who takes texts and their receipts, for each resource: that of its cell.
+pub type Inboxes = HashMap<ResourceId, Arc<dyn TextInbox>>;
 
 /// Takes the word that a mail which was accepted came back after all.
 pub trait Bounces: Send + Sync + 'static {
@@ -40,14 +44,14 @@ pub struct Word {
 
 #[derive(Clone, Debug)]
 enum What {
-    Receipt(TextReceipt),
+    Receipt { resource: ResourceId, receipt: TextReceipt },
     Bounce { resource: ResourceId, id: [u8; 16], recipient: Personal<String>, return_path: Personal<String> },
 }
 
 impl Word {
     /// A receipt that comes `after` so long.
-    pub(super) const fn receipt(receipt: TextReceipt, after: Duration) -> Self {
-        Self { after, what: What::Receipt(receipt) }
+    pub(super) const fn receipt(resource: ResourceId, receipt: TextReceipt, after: Duration) -> Self {
+        Self { after, what: What::Receipt { resource, receipt } }
     }
 
     /// A bounce that comes `after` so long.
@@ -72,10 +76,10 @@ impl Words {
         (sender, Self(receiver))
     }
 
-    /// Brings each word when it is due, until `stop` is done. Without `bounces` no mail comes back.
+    /// Brings each word when it is due, until `stop` is done. What nobody takes is dropped.
     pub async fn run(
         mut self,
-        texts: Arc<dyn TextInbox>,
+        texts: Arc<Inboxes>,
         bounces: Option<Arc<dyn Bounces>>,
         stop: impl Future<Output = ()> + Send,
     ) {
@@ -98,11 +102,14 @@ impl Words {
     }
 }
 
-async fn bring(word: Word, texts: Arc<dyn TextInbox>, bounces: Option<Arc<dyn Bounces>>) {
+async fn bring(word: Word, texts: Arc<Inboxes>, bounces: Option<Arc<dyn Bounces>>) {
     tokio::time::sleep(word.after).await;
     for _ in 0..TRIES {
         let taken = match &word.what {
-            What::Receipt(receipt) => texts.receipt(receipt.clone()).await,
+            What::Receipt { resource, receipt } => match texts.get(resource) {
+                Some(inbox) => inbox.receipt(receipt.clone()).await,
+                None => true,
+            },
             What::Bounce { resource, id, recipient, return_path } => match &bounces {
                 Some(bounces) => bounces.bounced(*resource, *id, recipient, return_path).await,
                 None => true,

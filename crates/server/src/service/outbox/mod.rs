@@ -17,7 +17,8 @@ use rows::{Hint, Items, Messages, Pieces, Rules};
 pub use rows::{ItemId, ItemRow, Outcome, RecipientRow, What, keyspaces};
 
 use super::audit::{self, Act, Target};
-use crate::channel::{TextIn, TextInbox};
+use crate::channel::TextIn;
+use crate::channel::capture::Inboxes;
 
 /// How many items one page of the list is made from at most; a filter may leave none of them.
 const LOOKED_THROUGH: usize = 1_000;
@@ -38,14 +39,14 @@ pub enum OutboxError {
     Store(#[from] StoreError),
 }
 
-/// Where a text that is made to come in goes: told once, at start.
+/// Where texts go that are made to come in: told once, at start.
 #[derive(Default)]
-pub struct Inbox(OnceLock<Arc<dyn TextInbox>>);
+pub struct Inbox(OnceLock<Arc<Inboxes>>);
 
 impl Inbox {
-    /// Texts go to `inbox` from now on. Told twice, the first holds.
-    pub fn attach(&self, inbox: Arc<dyn TextInbox>) {
-        let _ = self.0.set(inbox);
+    /// Texts go to `inboxes` from now on. Told twice, the first holds.
+    pub fn attach(&self, inboxes: Arc<Inboxes>) {
+        let _ = self.0.set(inboxes);
     }
 }
 
@@ -245,7 +246,7 @@ impl Desk<'_> {
     /// # Errors
     /// [`OutboxError::NoInbox`]; those of the store.
     pub async fn receive(&self, inbox: &Inbox, text: TextIn) -> Result<(), OutboxError> {
-        let inbox = inbox.0.get().ok_or(OutboxError::NoInbox)?;
+        let inbox = inbox.0.get().and_then(|all| all.get(&self.resource)).ok_or(OutboxError::NoInbox)?;
         let mut draft = self.cell.draft(self.resource).await?;
         self.note(&mut draft)?;
         draft.commit().await?;
