@@ -22,6 +22,7 @@ use crate::job;
 use crate::net::{self, CertificateFiles, Door, Drained, Reload, Server, Stop, Timeouts};
 use crate::observe::health::Health;
 use crate::service::delivery::{Delivery, Intake};
+use crate::service::email::{EmailState, MailSetup};
 use crate::service::events::EventRouter;
 use crate::service::resources::{self, CellTokens, Resource};
 
@@ -49,6 +50,7 @@ pub(super) struct Plan {
     pub(super) limits: Limits,
     pub(super) rates: RateProfile,
     pub(super) operator: Option<OperatorToken>,
+    pub(super) mail: MailSetup,
 }
 
 /// One resource that is served.
@@ -126,6 +128,7 @@ impl Node {
             operator: plan.operator,
             delivery: Arc::new(delivery),
             events: Arc::new(EventRouter::default()),
+            email: Arc::new(EmailState::new(plan.mail)),
         }));
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
         let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);

@@ -2,6 +2,7 @@
 //! Every job is idempotent and may be stopped anywhere, so a crash repeats at most what does no harm.
 
 mod erasure;
+pub mod mail;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub async fn run(state: Arc<State>, stop: impl Future<Output = ()> + Send) {
     let work = async {
         loop {
             erasure::run(&state).await;
+            mail::sweep(&state).await;
             tokio::select! {
                 () = state.jobs.0.notified() => {}
                 () = tokio::time::sleep(UNPROMPTED) => {}
@@ -44,5 +46,6 @@ pub async fn run(state: Arc<State>, stop: impl Future<Output = ()> + Send) {
 
 /// Does what is due now, for tests and for a clean stop. Returns how many deletions were completed.
 pub async fn run_once(state: &State) -> usize {
+    mail::sweep(state).await;
     erasure::run(state).await
 }
