@@ -23,6 +23,10 @@ pub const MAX_KEY: usize = 256;
 pub const MAX_OUTBOX_RULES: usize = 100;
 /// How many items the development outbox of one resource keeps; the oldest go first.
 pub const MAX_OUTBOX_ITEMS: usize = 5_000;
+/// The most headers of its own that one mail may bring; past it 400.
+pub const MAX_MAIL_HEADERS: usize = 64;
+/// The most attachments of one mail; past it 400. Their size is bounded by that of the request.
+pub const MAX_MAIL_ATTACHMENTS: usize = 256;
 
 /// Limits an operator may set. Defaults are those of ACS where ACS has one (`docs/compatibility.md` names them).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +50,18 @@ pub struct Limits {
     pub receipts_participants: usize,
     /// The body of any request whose operation names no smaller one, in bytes.
     pub body_bytes: usize,
+    /// The body of a request to send mail, attachments in base64 included, in bytes (ACS: 10 MB).
+    pub mail_request_bytes: usize,
+    /// Recipients of one mail: to, cc and bcc together (ACS: 50).
+    pub mail_recipients: usize,
+    /// For how long delivery of a mail is tried.
+    pub mail_deadline_secs: u64,
+    /// For how long it is known what became of a mail, and its operation id names it.
+    pub mail_retention_secs: u64,
+    /// Domains that one resource may send mail from (ACS: 100).
+    pub mail_domains: usize,
+    /// Sender usernames of one domain (ACS: 100).
+    pub mail_senders_per_domain: usize,
     /// How many periods of membership are remembered for one participant of one thread.
     pub membership_periods: usize,
     /// For how long a repeatability id names its first result.
@@ -98,6 +114,12 @@ impl Default for Limits {
             metadata_bytes: 1024,
             receipts_participants: 20,
             body_bytes: 256 * 1024,
+            mail_request_bytes: 10 * 1024 * 1024,
+            mail_recipients: 50,
+            mail_deadline_secs: 24 * 3600,
+            mail_retention_secs: 7 * 24 * 3600,
+            mail_domains: 100,
+            mail_senders_per_domain: 100,
             membership_periods: 64,
             repeatability_secs: 24 * 3600,
             clock_skew_secs: 300,
@@ -128,6 +150,18 @@ impl Limits {
         Duration::from_secs(self.repeatability_secs)
     }
 
+    /// For how long delivery of a mail is tried.
+    #[must_use]
+    pub const fn mail_deadline(&self) -> Duration {
+        Duration::from_secs(self.mail_deadline_secs)
+    }
+
+    /// For how long it is known what became of a mail.
+    #[must_use]
+    pub const fn mail_retention(&self) -> Duration {
+        Duration::from_secs(self.mail_retention_secs)
+    }
+
     /// How far a signature's date may lie from now.
     #[must_use]
     pub const fn clock_skew(&self) -> Duration {
@@ -148,6 +182,8 @@ mod tests {
         );
         assert_eq!(limits.clock_skew(), Duration::from_secs(300));
         assert_eq!(limits.repeatability(), Duration::from_secs(86_400));
+        assert_eq!((limits.mail_recipients, limits.mail_request_bytes), (50, 10_485_760));
+        assert!(limits.mail_deadline() < limits.mail_retention());
         assert!(limits.message_bytes < limits.body_bytes && limits.body_bytes < MAX_RECORD);
     }
 }

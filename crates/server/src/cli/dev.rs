@@ -22,6 +22,7 @@ use crate::dev::samples::Samples;
 use crate::dev::{authority, files, token};
 use crate::http::operator::OperatorToken;
 use crate::net::{CertificateFiles, Door};
+use crate::service::email::MailSetup;
 
 const EXAMPLES: &str = "Examples:\n  \
     chancery dev\n  \
@@ -32,6 +33,8 @@ const EXAMPLES: &str = "Examples:\n  \
 /// The resource and the geography of who names none.
 const DEFAULT_RESOURCE: &str = "dev";
 const DEFAULT_GEOGRAPHY: &str = "unitedstates";
+/// The one destination of all mail while it is captured.
+const CAPTURED: &str = "outbox";
 
 /// Serve for development, with nothing to configure: makes its own certificate authority, resources and keys.
 #[derive(Debug, Args)]
@@ -113,6 +116,11 @@ impl Dev {
             resources,
             limits: Limits::default(),
             operator: Some(operator.clone()),
+            mail: MailSetup {
+                route: Arc::new(|_, _| CAPTURED.to_owned()),
+                development_domains: true,
+                ..MailSetup::default()
+            },
             rates: if self.acs_rate_limits { RateProfile::Acs } else { RateProfile::Off },
         };
         let node = Node::open(plan).await?;

@@ -23,6 +23,7 @@ use crate::job::delivery::{Couriers, Dispatcher, Pacing};
 use crate::net::{self, CertificateFiles, Door, Drained, Reload, Server, Stop, Timeouts};
 use crate::observe::health::Health;
 use crate::service::delivery::{Delivery, Intake, Kind};
+use crate::service::email::{EmailState, MailSetup};
 use crate::service::events::EventRouter;
 use crate::service::resources::{self, CellTokens, Resource};
 
@@ -50,6 +51,7 @@ pub(super) struct Plan {
     pub(super) limits: Limits,
     pub(super) rates: RateProfile,
     pub(super) operator: Option<OperatorToken>,
+    pub(super) mail: MailSetup,
 }
 
 /// One resource that is served.
@@ -128,6 +130,7 @@ impl Node {
             operator: plan.operator,
             delivery: Arc::new(delivery),
             events: Arc::new(EventRouter::default()),
+            email: Arc::new(EmailState::new(plan.mail)),
         }));
         let couriers = couriers(&plan.cells, &limits);
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));

@@ -15,6 +15,7 @@ use crate::dev::authority;
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
 use crate::http::operator::OperatorToken;
 use crate::net::CertificateFiles;
+use crate::service::email::MailSetup;
 
 const EXAMPLES: &str = "Examples:\n  \
     chancery serve\n  \
@@ -46,7 +47,9 @@ impl Serve {
         let public = config.listener.public_hosts.first().map(|host| host.as_str().to_owned());
         let host = public.unwrap_or_else(|| "localhost".to_owned());
         let Config { cells, limits, rates, .. } = config;
-        let plan = Plan { doors: vec![door], certificates, cells, resources, limits, rates, operator };
+        let mail = MailSetup::default();
+        let plan =
+            Plan { doors: vec![door], certificates, cells, resources, limits, rates, operator, mail };
         let node = Node::open(plan).await?;
         let ready = describe(&node, &host, address.port(), ca_file);
         tracing::info!(%address, resources = ready.resources.len(), "serving");

@@ -39,7 +39,7 @@ fn every_row_is_whole() {
 #[test]
 fn what_is_built_of_acs_is_logged_counted_and_guarded() {
     let count = |area| built().filter(|o| o.area == area).count();
-    assert_eq!((count(Area::Identity), count(Area::Chat)), (4, 16));
+    assert_eq!((count(Area::Identity), count(Area::Chat), count(Area::Email)), (4, 16, 2));
     for o in built().filter(|o| o.area != Area::Product) {
         assert!(o.log_table.is_some() && o.log_name.is_some() && !o.rates.is_empty(), "{}", o.name);
         assert_ne!(o.access, Access::Public, "{}", o.name);
@@ -107,6 +107,7 @@ fn body_limits() {
     assert_eq!(max("chat.send_message"), limits.body_bytes);
     assert_eq!(max("identity.issue_token"), 16 * 1024);
     assert_eq!(max("identity.delete"), 0);
+    assert_eq!(max("email.send"), limits.mail_request_bytes);
     let small = Limits { body_bytes: 100, ..limits };
     assert_eq!(by_name("identity.issue_token").unwrap().body.max_bytes(&small), 100);
 }
