@@ -9,6 +9,7 @@ pub mod json;
 pub mod operation;
 pub mod page;
 pub mod query;
+pub mod sms;
 pub mod thread_id;
 pub mod time;
 pub mod version;
