@@ -2,6 +2,7 @@
 //! Every job is idempotent and may be stopped anywhere, so a crash repeats at most what does no harm.
 
 mod erasure;
+pub mod text;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::http::State;
+use crate::service::sms::{CARRIERS_SWEPT, SWEPT};
 
 /// How long a job waits that nobody woke: for what another node, or this one before a restart, left behind.
 const UNPROMPTED: Duration = Duration::from_secs(60);
@@ -27,6 +29,7 @@ impl Jobs {
 /// Does what is due, at once and then whenever it is woken, until `stop` is done. Work under way is left where it is:
 /// a large deletion takes longer than a server may take to stop, and goes on at the next start.
 pub async fn run(state: Arc<State>, stop: impl Future<Output = ()> + Send) {
+    let texts = texts(&state);
     let work = async {
         loop {
             erasure::run(&state).await;
@@ -39,10 +42,27 @@ pub async fn run(state: Arc<State>, stop: impl Future<Output = ()> + Send) {
     tokio::select! {
         () = stop => {}
         () = work => {}
+        () = texts => {}
+    }
+}
+
+/// Looks through texts and registers, each at its period. The first look is at once: time went by while no node ran.
+async fn texts(state: &State) {
+    let mut round: u64 = 0;
+    let rounds = CARRIERS_SWEPT.as_secs() / SWEPT.as_secs();
+    loop {
+        text::sweep(state).await;
+        if round.is_multiple_of(rounds) {
+            text::sweep_registers(state).await;
+        }
+        round += 1;
+        tokio::time::sleep(SWEPT).await;
     }
 }
 
 /// Does what is due now, for tests and for a clean stop. Returns how many deletions were completed.
 pub async fn run_once(state: &State) -> usize {
+    text::sweep(state).await;
+    text::sweep_registers(state).await;
     erasure::run(state).await
 }
