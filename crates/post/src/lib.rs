@@ -2,3 +2,4 @@
 //! output, keeps nothing and asks nobody: bytes in, values or bytes out.
 
 pub mod text;
+pub mod numbers;
