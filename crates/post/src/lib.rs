@@ -4,3 +4,4 @@
 pub mod mail;
 pub mod outbox;
 pub mod text;
+pub mod numbers;

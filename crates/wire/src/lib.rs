@@ -11,6 +11,7 @@ pub mod operation;
 pub mod outbox;
 pub mod page;
 pub mod query;
+pub mod sms;
 pub mod thread_id;
 pub mod time;
 pub mod version;
