@@ -116,6 +116,7 @@ impl Dev {
             resources,
             limits: Limits::default(),
             operator: Some(operator.clone()),
+            capture: true,
             mail: MailSetup {
                 route: Arc::new(|_, _| CAPTURED.to_owned()),
                 development_domains: true,

@@ -48,8 +48,17 @@ impl Serve {
         let host = public.unwrap_or_else(|| "localhost".to_owned());
         let Config { cells, limits, rates, .. } = config;
         let mail = MailSetup::default();
-        let plan =
-            Plan { doors: vec![door], certificates, cells, resources, limits, rates, operator, mail };
+        let plan = Plan {
+            doors: vec![door],
+            certificates,
+            cells,
+            resources,
+            limits,
+            rates,
+            operator,
+            mail,
+            capture: false,
+        };
         let node = Node::open(plan).await?;
         let ready = describe(&node, &host, address.port(), ca_file);
         tracing::info!(%address, resources = ready.resources.len(), "serving");

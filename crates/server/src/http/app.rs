@@ -233,7 +233,8 @@ impl App {
 
     /// Past the limit of failures from one address, 429 takes the place of 401.
     fn slow_down(&self, error: ApiError, offered: bool, peer: IpAddr) -> ApiError {
-        if error.status() != 401 || matches!(error.code(), "IdentityNotOwned" | "SenderNotOwned") || !offered {
+        if error.status() != 401 || matches!(error.code(), "IdentityNotOwned" | "SenderNotOwned") || !offered
+        {
             return error;
         }
         self.failures.count(peer, self.state.clock.now()).map_or(error, ApiError::too_many_requests)

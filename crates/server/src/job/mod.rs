@@ -4,6 +4,7 @@
 pub mod delivery;
 mod erasure;
 pub mod mail;
+pub mod outbox;
 pub mod text;
 
 use std::sync::Arc;

@@ -7,9 +7,6 @@ use super::rows::{OptOutBy, OptOutRow, OptOuts};
 use super::{SmsError, TextDesk};
 use crate::service::audit::{self, Act, Target};
 
-
-
-
 /// One entry, for whoever runs the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptOut {

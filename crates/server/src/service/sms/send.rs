@@ -123,7 +123,12 @@ impl TextDesk<'_> {
     }
 
     /// Commits what `fates` say.
-    async fn accept(&self, new: &NewTexts, named: &[Named], fates: &[Fate]) -> Result<Vec<Outcome>, StoreError> {
+    async fn accept(
+        &self,
+        new: &NewTexts,
+        named: &[Named],
+        fates: &[Fate],
+    ) -> Result<Vec<Outcome>, StoreError> {
         let now = self.now();
         let deadline = now.plus(new.wait.unwrap_or(DEFAULT_WAIT));
         let mut draft = self.draft().await?;

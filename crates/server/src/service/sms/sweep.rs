@@ -9,7 +9,8 @@ use store::{Direction, Draft, KeyRange, Opened, StoreError, Versioned};
 
 use super::report::NO_RECEIPT;
 use super::rows::{
-    Done, Due, DueRow, End, HINT_FINAL, Progress, Receipts, ReceiptRow, TextId, TextRow, Texts, has_ended, text_scope,
+    Done, Due, DueRow, End, HINT_FINAL, Progress, ReceiptRow, Receipts, TextId, TextRow, Texts, has_ended,
+    text_scope,
 };
 use super::{CarrierDesk, Counts, SmsState, TextDesk, segments};
 
@@ -141,9 +142,7 @@ impl CarrierDesk<'_> {
             for some in ended.chunks(AT_ONCE) {
                 let keys: Vec<[u8; 16]> = some.iter().map(|(key, _)| *key).collect();
                 let rows = reader.multi_get::<Receipts>(&keys).await?;
-                let parked = |row: &Option<Opened<ReceiptRow>>| {
-                    matches!(row, Some(Opened::Value(row)) if matches!(row.value, ReceiptRow::Parked(_)))
-                };
+                let parked = |row: &Option<Opened<ReceiptRow>>| matches!(row, Some(Opened::Value(row)) if matches!(row.value, ReceiptRow::Parked(_)));
                 let unknown = rows.iter().filter(|row| parked(row)).count();
                 let mut draft = reader.draft();
                 for (key, version) in some {
