@@ -9,7 +9,7 @@ use store::{Direction, Draft, KeyRange, Opened, StoreError, Versioned};
 
 use super::report::NO_RECEIPT;
 use super::rows::{
-    Done, Due, DueRow, End, HINT_FINAL, Progress, Receipts, ReceiptRow, TextId, TextRow, Texts, has_ended, text_scope,
+    Done, Due, DueRow, End, HINT_FINAL, OptOuts, Progress, Receipts, ReceiptRow, TextId, TextRow, Texts, has_ended, text_scope,
 };
 use super::{CarrierDesk, Counts, SmsState, TextDesk, segments};
 
@@ -62,6 +62,15 @@ impl TextDesk<'_> {
                 Some(DueRow::Received(ids)) => {
                     ids.iter().for_each(|id| draft.destroy_scope_key(&text_scope(id)));
                     looked_at += ids.len();
+                }
+                Some(DueRow::Released(list)) => {
+                    let keys =
+                        reader.scan_keys::<OptOuts>(KeyRange::prefix(&list), Direction::Forward, AT_ONCE).await?;
+                    keys.iter().for_each(|(key, ..)| draft.delete::<OptOuts>(key));
+                    if keys.len() == AT_ONCE {
+                        // More than fit: the row that was just removed is put back.
+                        draft.put_in_resource::<Due>(&key, &DueRow::Released(list), &[])?;
+                    }
                 }
                 None => {}
             }
