@@ -85,11 +85,16 @@ fn shown(one: &OptOut) -> Value {
     })
 }
 
-fn hex(id: &[u8; 16]) -> String {
-    base::ThreadId::from_bytes(*id).to_hex()
+type Entry = ([u8; 16], [u8; 16]);
+
+/// An entry's name: 64 hexadecimal digits.
+fn hex(id: &Entry) -> String {
+    let half = |half: [u8; 16]| base::ThreadId::from_bytes(half).to_hex();
+    half(id.0) + &half(id.1)
 }
 
-fn entry(text: &str) -> Result<[u8; 16], ApiError> {
-    let id = base::ThreadId::from_hex(text).map_err(|_| ApiError::not_found("There is no such entry."))?;
-    Ok(*id.as_bytes())
+fn entry(text: &str) -> Result<Entry, ApiError> {
+    let half = |text| base::ThreadId::from_hex(text).ok().map(|id| *id.as_bytes());
+    let entry = text.split_at_checked(32).and_then(|(from, to)| Some((half(from)?, half(to)?)));
+    entry.ok_or_else(|| ApiError::not_found("There is no such entry."))
 }

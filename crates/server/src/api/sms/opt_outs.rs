@@ -7,37 +7,38 @@ use wire::sms::{OptOutItem, OptOutItems, OptOutRequest};
 
 use super::{answer, desk, is_number};
 use crate::http::{Context, Reply};
+use crate::service::sms::From;
 
 /// `POST /sms/optouts:add`.
 pub(super) async fn add(cx: &Context) -> Result<Reply, ApiError> {
-    let (asked, numbers) = read(cx).await?;
-    desk(cx).opt_out(&asked.from, &numbers).await.map_err(answer)?;
+    let (asked, from, numbers) = read(cx).await?;
+    desk(cx).opt_out(&from, &numbers).await.map_err(answer)?;
     Ok(items(asked, |_| None))
 }
 
 /// `POST /sms/optouts:remove`.
 pub(super) async fn remove(cx: &Context) -> Result<Reply, ApiError> {
-    let (asked, numbers) = read(cx).await?;
-    desk(cx).opt_in(&asked.from, &numbers).await.map_err(answer)?;
+    let (asked, from, numbers) = read(cx).await?;
+    desk(cx).opt_in(&from, &numbers).await.map_err(answer)?;
     Ok(items(asked, |_| None))
 }
 
 /// `POST /sms/optouts:check`.
 pub(super) async fn check(cx: &Context) -> Result<Reply, ApiError> {
-    let (asked, numbers) = read(cx).await?;
-    let known = desk(cx).opted_out(&asked.from, &numbers).await.map_err(answer)?;
+    let (asked, from, numbers) = read(cx).await?;
+    let known = desk(cx).opted_out(&from, &numbers).await.map_err(answer)?;
     Ok(items(asked, |at| known.get(at).copied()))
 }
 
-/// The request, and those of its recipients that are numbers.
-async fn read(cx: &Context) -> Result<(OptOutRequest, Vec<Personal<String>>), ApiError> {
+/// The request, its sender, and those of its recipients that are numbers.
+async fn read(cx: &Context) -> Result<(OptOutRequest, From, Vec<Personal<String>>), ApiError> {
     let asked = OptOutRequest::parse(&cx.body)?;
-    let kind = desk(cx).sender(&asked.from).await.map_err(answer)?;
-    if !kind.has_opt_outs() {
+    let from = desk(cx).sender_now(&asked.from).await.map_err(answer)?;
+    if !from.kind().has_opt_outs() {
         return Err(ApiError::validation("from", "An alphanumeric sender has no list of opt-outs."));
     }
     let numbers = asked.recipients.iter().filter(|to| is_number(to.expose())).cloned().collect();
-    Ok((asked, numbers))
+    Ok((asked, from, numbers))
 }
 
 /// One item for each recipient; `known` is asked by place among those that are numbers.

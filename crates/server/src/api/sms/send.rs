@@ -12,7 +12,7 @@ use crate::service::sms::{NewText, NewTexts, Outcome};
 pub(super) async fn send(cx: &Context) -> Result<Reply, ApiError> {
     let asked = SendText::parse(&cx.body, cx.api_version)?;
     let desk = desk(cx);
-    let kind = desk.sender(&asked.from).await.map_err(answer)?;
+    let from = desk.sender(&asked.from).await.map_err(answer)?;
     if asked.partner {
         return Err(ApiError::validation(
             "smsSendOptions.messagingConnect",
@@ -33,15 +33,14 @@ pub(super) async fn send(cx: &Context) -> Result<Reply, ApiError> {
         },
     });
     let new = NewTexts {
-        from: asked.from,
-        kind,
+        from,
         text: asked.message,
         recipients: recipients.collect(),
         report: asked.report,
         tag: asked.tag,
         wait: asked.report_timeout,
     };
-    let mut outcomes = desk.send(&new).await.map_err(answer)?.into_iter();
+    let mut outcomes = desk.send(new).await.map_err(answer)?.into_iter();
     let items = asked.recipients.into_iter().map(|one| {
         let outcome = match (is_number(one.to.expose()), &one.repeat) {
             (false, _) => SendOutcome::BadNumber,

@@ -40,8 +40,8 @@ impl CarrierDesk<'_> {
     async fn holder(&self, text: &TextIn) -> Result<Option<(&Arc<ResourceEntry>, Kind)>, StoreError> {
         let Some(to) = Sender::parse(text.to.expose()) else { return Ok(None) };
         let mut mine = self.resources.iter().filter(|one| one.geography() == self.cell.geography());
-        if let Sender::Number(digits) = to {
-            let holder = numbers::holder(self.cell, text.to.expose()).await?;
+        if let (Sender::Number(digits), Ok(number)) = (to, text.to.expose().parse()) {
+            let holder = numbers::holder(self.cell, &number).await?;
             let found = mine.find(|one| Some(one.id()) == holder);
             return Ok(found.map(|found| (found, Kind::of_number(digits))));
         }
@@ -59,11 +59,10 @@ impl TextDesk<'_> {
         let keyword = Keyword::read(text.text.expose());
         let handling = keyword.map(|keyword| kind.handling(keyword)).unwrap_or_default();
         if handling.listed {
+            let to = self.addressee(&text.to, kind).await?;
             match keyword {
-                Some(Keyword::Stop) => {
-                    self.list(&mut draft, &text.to, &text.from, OptOutBy::Keyword).await?;
-                }
-                _ => self.unlist(&mut draft, &text.to, &text.from).await?,
+                Some(Keyword::Stop) => self.list(&mut draft, &to, &text.from, OptOutBy::Keyword).await?,
+                _ => self.unlist(&mut draft, &to, &text.from).await?,
             }
         }
         // Only a number can be answered.

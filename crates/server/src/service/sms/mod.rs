@@ -14,6 +14,7 @@ mod receipt;
 mod report;
 mod rows;
 mod send;
+mod sender;
 pub mod senders;
 mod sweep;
 
@@ -22,20 +23,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base::{Clock, Limits, Personal, ResourceId, Rng, Timestamp};
-use post::text::keyword::Kind;
-use post::text::number::Sender;
 use store::{Cell, Draft, StoreError};
 use thiserror::Error;
 
 use super::delivery::Delivery;
 use super::events::{Event, EventRouter};
-use super::numbers;
 use crate::directory::ResourceEntry;
 use rows::{Done, End, Head, TextId, TextRow};
 
 pub use opt_out::OptOut;
 pub use rows::keyspaces;
+pub use opt_out::on_release;
 pub use send::{NewText, NewTexts, Outcome};
+pub use sender::From;
 pub use sweep::{CARRIERS_SWEPT, SWEPT};
 
 /// How long a text may take, from acceptance to its receipt, when its sender says nothing (ACS: at most 12 hours).
@@ -55,6 +55,7 @@ pub const RECEIVED_KEPT: Duration = Duration::from_secs(8 * 24 * 3600);
 pub struct SmsState {
     book: book::Book,
     counts: Counts,
+    owned: sender::Owned,
     /// Receipts parked since an instant: no more than [`MAX_PARKED`] in [`RECEIPT_PARKED`].
     parked: Mutex<(Timestamp, u64)>,
 }
@@ -79,7 +80,8 @@ impl SmsState {
     #[must_use]
     pub fn new() -> Self {
         let parked = Mutex::new((Timestamp::EPOCH, 0));
-        Self { book: book::Book::new(), counts: Counts::default(), parked }
+        let (book, owned) = (book::Book::new(), sender::Owned::new());
+        Self { book, counts: Counts::default(), owned, parked }
     }
 
     /// Counts one more parked receipt; `false` when there are too many.
@@ -177,27 +179,6 @@ impl TextDesk<'_> {
 
     fn now(&self) -> Timestamp {
         self.with.clock.now()
-    }
-
-    /// The kind of `from`, when the resource may send from it.
-    ///
-    /// # Errors
-    /// [`SmsError::SenderNotOwned`]; or when the store fails.
-    pub async fn sender(&self, from: &Personal<String>) -> Result<Kind, SmsError> {
-        let sender = Sender::parse(from.expose()).ok_or(SmsError::SenderNotOwned)?;
-        let Sender::Number(digits) = sender else {
-            return self.resource.senders().kind(sender).ok_or(SmsError::SenderNotOwned);
-        };
-        if numbers::may_text(self.cell(), self.id(), from.expose()).await? {
-            return Ok(Kind::of_number(digits));
-        }
-        Err(SmsError::SenderNotOwned)
-    }
-
-    /// The hash under which the wish of `to` not to hear from `from` is kept.
-    async fn opt_out_key(&self, from: &str, to: &str) -> Result<[u8; 16], StoreError> {
-        let pair = [from, to].join("\0");
-        self.cell().blind_index(self.id(), "sms opt-out", pair.as_bytes()).await
     }
 }
 

@@ -1,17 +1,18 @@
 //! Who does not want to hear from whom.
 
 use base::{Personal, Timestamp};
-use store::{Draft, KeyRange, Opened, StoreError};
+use guard::BoxFuture;
+use store::{Draft, KeyRange, Opened, Reader, StoreError};
 
-use super::rows::{OptOutBy, OptOutRow, OptOuts};
-use super::{SmsError, TextDesk};
+use super::rows::{Due, DueRow, OptOutBy, OptOutKey, OptOutRow, OptOuts};
+use super::{From, SmsError, TextDesk};
 use crate::service::audit::{self, Act, Target};
 
 /// One entry, for whoever runs the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptOut {
     /// Names it, and tells nothing.
-    pub id: [u8; 16],
+    pub id: ([u8; 16], [u8; 16]),
     /// Who sends.
     pub from: Personal<String>,
     /// Who does not want to hear from it.
@@ -32,7 +33,7 @@ impl TextDesk<'_> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn opt_out(&self, from: &Personal<String>, to: &[Personal<String>]) -> Result<(), SmsError> {
+    pub async fn opt_out(&self, from: &From, to: &[Personal<String>]) -> Result<(), SmsError> {
         let known = self.opted_out(from, to).await?;
         let mut draft = self.draft().await?;
         let mut some = false;
@@ -50,7 +51,7 @@ impl TextDesk<'_> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn opt_in(&self, from: &Personal<String>, to: &[Personal<String>]) -> Result<(), SmsError> {
+    pub async fn opt_in(&self, from: &From, to: &[Personal<String>]) -> Result<(), SmsError> {
         let mut draft = self.draft().await?;
         for to in to {
             self.unlist(&mut draft, from, to).await?;
@@ -67,12 +68,12 @@ impl TextDesk<'_> {
     /// When the store fails.
     pub async fn opted_out(
         &self,
-        from: &Personal<String>,
+        from: &From,
         to: &[Personal<String>],
     ) -> Result<Vec<bool>, SmsError> {
         let mut keys = Vec::with_capacity(to.len());
         for to in to {
-            keys.push(self.opt_out_key(from.expose(), to.expose()).await?);
+            keys.extend(self.opt_out_key(from, to).await?);
         }
         let mut reader = self.cell().read(self.id()).await?;
         let found = reader.multi_get::<OptOuts>(&keys).await?;
@@ -83,7 +84,7 @@ impl TextDesk<'_> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn opt_outs(&self, act: Act, after: Option<[u8; 16]>) -> Result<Vec<OptOut>, SmsError> {
+    pub async fn opt_outs(&self, act: Act, after: Option<([u8; 16], [u8; 16])>) -> Result<Vec<OptOut>, SmsError> {
         let mut draft = self.draft().await?;
         audit::record(&mut draft, act, Target::Resource(self.id()), self.now(), self.with.rng)?;
         draft.commit().await?;
@@ -107,7 +108,7 @@ impl TextDesk<'_> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn remove_opt_out(&self, act: Act, id: &[u8; 16]) -> Result<bool, SmsError> {
+    pub async fn remove_opt_out(&self, act: Act, id: &([u8; 16], [u8; 16])) -> Result<bool, SmsError> {
         let mut reader = self.cell().read(self.id()).await?;
         let there = matches!(reader.try_get::<OptOuts>(id).await?, Some(Opened::Value(_)));
         let mut draft = reader.draft();
@@ -118,26 +119,48 @@ impl TextDesk<'_> {
         Ok(there)
     }
 
+    /// The hashes under which the wish of `to` not to hear from `from` is kept; none where there are no such wishes.
+    pub(super) async fn opt_out_key(
+        &self,
+        from: &From,
+        to: &Personal<String>,
+    ) -> Result<Option<OptOutKey>, StoreError> {
+        let Some(list) = from.list() else { return Ok(None) };
+        let to = self.cell().blind_index(self.id(), "sms opt-out", to.expose().as_bytes()).await?;
+        Ok(Some((list, to)))
+    }
+
     pub(super) async fn list(
         &self,
         draft: &mut Draft,
-        from: &Personal<String>,
+        from: &From,
         to: &Personal<String>,
         by: OptOutBy,
     ) -> Result<(), StoreError> {
-        let key = self.opt_out_key(from.expose(), to.expose()).await?;
-        let row = OptOutRow { from: from.clone(), to: to.clone(), since: self.now(), by };
+        let Some(key) = self.opt_out_key(from, to).await? else { return Ok(()) };
+        let row = OptOutRow { from: from.text().clone(), to: to.clone(), since: self.now(), by };
         draft.put_in_resource::<OptOuts>(&key, &row, &[])
     }
 
     pub(super) async fn unlist(
         &self,
         draft: &mut Draft,
-        from: &Personal<String>,
+        from: &From,
         to: &Personal<String>,
     ) -> Result<(), StoreError> {
-        let key = self.opt_out_key(from.expose(), to.expose()).await?;
-        draft.delete::<OptOuts>(&key);
+        if let Some(key) = self.opt_out_key(from, to).await? {
+            draft.delete::<OptOuts>(&key);
+        }
         Ok(())
     }
+}
+
+/// A number is released: what its recipients wished is forgotten by the next sweep, for there may be very many.
+pub fn on_release<'a>(
+    _reader: &'a mut Reader,
+    draft: &'a mut Draft,
+    number: &'a crate::service::numbers::Released,
+) -> BoxFuture<'a, Result<(), StoreError>> {
+    let due = draft.put_in_resource::<Due>(&(Timestamp::EPOCH, number.key), &DueRow::Released(number.key), &[]);
+    Box::pin(std::future::ready(due))
 }

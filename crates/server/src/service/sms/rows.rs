@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|
 //! | `sms_text` | resource | id of the text | the text; once final what became of it, without its words | the text's; the resource's |
 //! | `sms_due` | resource | when, id | texts to look at then | the resource's |
-//! | `sms_opt_out` | resource | hash of sender and recipient | who does not want to hear from whom | the resource's |
+//! | `sms_opt_out` | resource | hash of the sender, hash of the recipient | who does not want to hear from whom | the resource's |
 //! | `sms_receipt` | cell | hash of carrier and its id | whose receipt that is, or a receipt nobody waited for yet | the cell's |
 //!
 //! The id of a text that may be asked for again is the keyed hash of its repeatability id, so that one row is both the
@@ -22,6 +22,9 @@ pub(crate) const HINT_FINAL: &[u8] = &[0];
 
 /// The id of a text, or of one that came in.
 pub(crate) type TextId = [u8; 16];
+
+/// A sender and a recipient, as hashes.
+pub(crate) type OptOutKey = ([u8; 16], [u8; 16]);
 
 /// The scope of one text, sent or received.
 pub(crate) fn text_scope(id: &TextId) -> Scope {
@@ -57,7 +60,7 @@ keyspace!(
 );
 keyspace!(
     /// Who does not want to hear from whom.
-    OptOuts, "sms_opt_out", [u8; 16], OptOutRow, |_key, _hint| Scope::RESOURCE
+    OptOuts, "sms_opt_out", OptOutKey, OptOutRow, |_key, _hint| Scope::RESOURCE
 );
 keyspace!(
     /// Of a cell: what its carriers call the texts of its resources. The hint is when a row ends, in milliseconds.
@@ -126,6 +129,8 @@ pub(crate) enum DueRow {
     Sent(Vec<TextId>),
     /// Texts that came in: their keys end.
     Received(Vec<TextId>),
+    /// A number that was released: what its recipients wished is forgotten.
+    Released([u8; 16]),
 }
 
 /// Who does not want to hear from whom.

@@ -5,22 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::Personal;
-use post::text::keyword::Kind;
 use store::{Draft, Opened, StoreError};
 
 use super::book::Accepted;
 use super::report::{self, OPTED_OUT, uuid};
-use super::rows::{Done, Due, DueRow, End, Head, OptOuts, Progress, TextId, TextRow, Texts, text_scope};
-use super::{DEFAULT_WAIT, SmsError, TextDesk, segments};
+use super::rows::{Done, Due, DueRow, End, Head, OptOutKey, OptOuts, Progress, TextId, TextRow, Texts, text_scope};
+use super::{DEFAULT_WAIT, From, SmsError, TextDesk, segments};
 use crate::service::delivery::{DeliveryRow, Kind as DeliveryKind, Queued};
 
 /// One request.
 #[derive(Clone, Debug)]
 pub struct NewTexts {
-    /// Who sends; it belongs to the resource.
-    pub from: Personal<String>,
-    /// What kind of sender that is.
-    pub kind: Kind,
+    /// Who sends.
+    pub from: From,
     /// What it says.
     pub text: Personal<String>,
     /// To whom.
@@ -58,7 +55,7 @@ pub enum Outcome {
 struct Named {
     id: TextId,
     /// The key of its wish not to hear from the sender, where senders of this kind have such.
-    opt_out: Option<[u8; 16]>,
+    opt_out: Option<OptOutKey>,
     /// An earlier recipient of the request with the same id.
     same_as: Option<usize>,
 }
@@ -86,13 +83,17 @@ impl TextDesk<'_> {
     /// Accepts texts; one outcome for each recipient, in order.
     ///
     /// # Errors
-    /// [`SmsError::Busy`]; or when the store fails. Then nothing is sent.
-    pub async fn send(&self, new: &NewTexts) -> Result<Vec<Outcome>, SmsError> {
-        let named = self.name(new).await?;
+    /// [`SmsError::SenderNotOwned`] when it does not any more; [`SmsError::Busy`]; or when the store fails. Then nothing
+    /// is sent.
+    pub async fn send(&self, mut new: NewTexts) -> Result<Vec<Outcome>, SmsError> {
+        let named = self.name(&new).await?;
         let mut fates = vec![Fate::New(None); named.len()];
         for _ in 0..self.with.limits.commit_attempts.max(1) {
-            match self.accept(new, &named, &fates).await {
-                Err(StoreError::Conflict) => fates = self.look(new, &named).await?,
+            match self.accept(&new, &named, &fates).await {
+                Err(StoreError::Conflict) => {
+                    new.from = self.sender_now(new.from.text()).await?;
+                    fates = self.look(&new, &named).await?;
+                }
                 Err(fault) => return Err(fault.into()),
                 Ok(outcomes) => return Ok(outcomes),
             }
@@ -110,11 +111,7 @@ impl TextDesk<'_> {
                 None => self.with.rng.id(),
             };
             let id = uuid(id);
-            let opt_out = if new.kind.has_opt_outs() {
-                Some(self.opt_out_key(new.from.expose(), one.to.expose()).await?)
-            } else {
-                None
-            };
+            let opt_out = self.opt_out_key(&new.from, &one.to).await?;
             let same_as = seen.get(&id).copied();
             seen.entry(id).or_insert(named.len());
             named.push(Named { id, opt_out, same_as });
@@ -132,6 +129,7 @@ impl TextDesk<'_> {
         let now = self.now();
         let deadline = now.plus(new.wait.unwrap_or(DEFAULT_WAIT));
         let mut draft = self.draft().await?;
+        new.from.expect(&mut draft);
         let (mut after, mut due) = (After::default(), Vec::new());
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(named.len());
         for ((one, named), fate) in new.recipients.iter().zip(named).zip(fates) {
@@ -152,7 +150,7 @@ impl TextDesk<'_> {
             let head = Head {
                 accepted: now,
                 deadline,
-                from: new.from.clone(),
+                from: new.from.text().clone(),
                 to: one.to.clone(),
                 report: new.report,
                 tag: new.tag.clone(),
@@ -254,7 +252,7 @@ impl TextDesk<'_> {
         let mut reader = self.cell().read(self.id()).await?;
         let ids: Vec<TextId> = named.iter().map(|one| one.id).collect();
         let texts = reader.multi_get::<Texts>(&ids).await?;
-        let keys: Vec<[u8; 16]> = named.iter().filter_map(|one| one.opt_out).collect();
+        let keys: Vec<OptOutKey> = named.iter().filter_map(|one| one.opt_out).collect();
         let mut opt_outs = reader.multi_get::<OptOuts>(&keys).await?.into_iter();
         let now = self.now();
         let mut fates = Vec::with_capacity(named.len());
@@ -269,7 +267,7 @@ impl TextDesk<'_> {
                     let done = matches!(progress, Progress::Done(_));
                     if done && self.with.kept_until(head) <= now {
                         fate(Some(found.version))
-                    } else if head.to == one.to && head.from == new.from {
+                    } else if head.to == one.to && head.from == *new.from.text() {
                         let message_id = report::outgoing(head.accepted, &named.id);
                         Fate::Before(Outcome::Accepted { message_id })
                     } else {
