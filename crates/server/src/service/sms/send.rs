@@ -9,7 +9,9 @@ use store::{Draft, Opened, StoreError};
 
 use super::book::Accepted;
 use super::report::{self, OPTED_OUT, uuid};
-use super::rows::{Done, Due, DueRow, End, Head, OptOutKey, OptOuts, Progress, TextId, TextRow, Texts, text_scope};
+use super::rows::{
+    Done, Due, DueRow, End, Head, OptOutKey, OptOuts, Progress, TextId, TextRow, Texts, text_scope,
+};
 use super::{DEFAULT_WAIT, From, SmsError, TextDesk, segments};
 use crate::service::delivery::{DeliveryRow, Kind as DeliveryKind, Queued};
 
