@@ -11,6 +11,7 @@ use store::Cell;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use super::captured::Captured;
 use super::signals::{Asked, Signals};
 use super::{CliError, cells};
 use crate::config::{CellConfig, EngineConfig, RateProfile, ResourceName};
@@ -51,6 +52,8 @@ pub(super) struct Plan {
     pub(super) limits: Limits,
     pub(super) rates: RateProfile,
     pub(super) operator: Option<OperatorToken>,
+    /// Whether what would leave is kept in the development outbox instead.
+    pub(super) capture: bool,
     pub(super) mail: MailSetup,
 }
 
@@ -69,6 +72,7 @@ pub(super) struct Node {
     server: Server<App>,
     intake: Intake,
     couriers: Couriers,
+    captured: Option<Captured>,
     cells: Vec<Cell>,
     served: Vec<Served>,
     stop: Stop,
@@ -132,11 +136,27 @@ impl Node {
             events: Arc::new(EventRouter::default()),
             email: Arc::new(EmailState::new(plan.mail)),
         }));
-        let couriers = couriers(&plan.cells, &limits);
+        let (mut couriers, mut captured) = (couriers(&plan.cells, &limits), None);
+        if plan.capture {
+            let (with, outbox) = Captured::attach(app.state(), &opened, couriers);
+            (couriers, captured) = (with, Some(outbox));
+        }
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
         let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
         let (doors, certificates) = (plan.doors, plan.certificates);
-        Ok(Self { doors, certificates, app, server, intake, couriers, cells: opened, served, stop, signals })
+        Ok(Self {
+            doors,
+            certificates,
+            app,
+            server,
+            intake,
+            couriers,
+            captured,
+            cells: opened,
+            served,
+            stop,
+            signals,
+        })
     }
 
     /// What is served, in the order of the plan.
@@ -154,6 +174,13 @@ impl Node {
         });
         let (state, stop, intake) = (Arc::clone(self.app.state()), self.stop.clone(), self.intake);
         let couriers = self.couriers;
+        if let Some(captured) = self.captured {
+            let stop = self.stop.clone();
+            tasks.spawn(async move {
+                captured.run(stop_begun(stop)).await;
+                None
+            });
+        }
         tasks.spawn(async move {
             Dispatcher::new(state, couriers, intake).run(stop_begun(stop)).await;
             None

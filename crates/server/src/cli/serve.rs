@@ -13,6 +13,7 @@ use super::node::{Node, Placed, Plan, listen};
 use crate::config::{Certificate, Config, ResourceConfig};
 use crate::dev::authority;
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
+use crate::http::operator::OperatorToken;
 use crate::net::CertificateFiles;
 use crate::service::email::MailSetup;
 
@@ -42,12 +43,22 @@ impl Serve {
         let door = listen(config.listener.address, "[listener] address")?;
         let address = door.address();
         let (certificates, ca_file) = certificates(&config)?;
+        let operator = operator(&config)?;
         let public = config.listener.public_hosts.first().map(|host| host.as_str().to_owned());
         let host = public.unwrap_or_else(|| "localhost".to_owned());
         let Config { cells, limits, rates, .. } = config;
         let mail = MailSetup::default();
-        let plan =
-            Plan { doors: vec![door], certificates, cells, resources, limits, rates, operator: None, mail };
+        let plan = Plan {
+            doors: vec![door],
+            certificates,
+            cells,
+            resources,
+            limits,
+            rates,
+            operator,
+            mail,
+            capture: false,
+        };
         let node = Node::open(plan).await?;
         let ready = describe(&node, &host, address.port(), ca_file);
         tracing::info!(%address, resources = ready.resources.len(), "serving");
@@ -61,6 +72,14 @@ impl Serve {
         tracing::info!("ready");
         Ok(())
     }
+}
+
+/// The operator's token, from where the operator keeps it.
+pub(super) fn operator(config: &Config) -> Result<Option<OperatorToken>, CliError> {
+    let Some(place) = &config.operator else { return Ok(None) };
+    let token = place.fetch()?;
+    let unfit = || CliError::OperatorToken { place: place.clone() };
+    OperatorToken::parse(token.expose()).map(Some).ok_or_else(unfit)
 }
 
 fn place(config: &Config) -> Result<Vec<Placed>, CliError> {
@@ -148,7 +167,7 @@ fn describe(node: &Node, host: &str, port: u16, ca_file: Option<PathBuf>) -> Rea
         }
     });
     let resources = resources.collect();
-    Ready { endpoint: at(host), ca_file, pid: std::process::id(), resources }
+    Ready { endpoint: at(host), ca_file, pid: std::process::id(), admin_token: None, resources }
 }
 
 #[cfg(test)]

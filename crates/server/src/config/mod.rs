@@ -7,6 +7,7 @@ mod explain;
 mod limits;
 pub mod listener;
 pub mod name;
+mod operator;
 mod problem;
 pub mod rates;
 pub mod resource;
@@ -44,6 +45,8 @@ pub struct Config {
     pub limits: Limits,
     /// Which rate limits hold.
     pub rates: RateProfile,
+    /// Where the operator's token is; without one nobody gets into the operator's plane.
+    pub operator: Option<SecretRef>,
 }
 
 /// The configuration of a Chancery server.
@@ -64,6 +67,8 @@ struct RawConfig {
     limits: Limits,
     #[serde(default)]
     rates: rates::RawRates,
+    #[serde(default)]
+    operator: operator::RawOperator,
 }
 
 impl Config {
@@ -151,6 +156,7 @@ impl RawConfig {
             each(self.resource.unwrap_or_default(), "resource", document, resource::RawResource::check);
         limits::check(&self.limits, document);
         let rates = self.rates.check(document);
+        let operator = self.operator.check(document);
         let cells_known = cells.iter().all(|(_, cell)| cell.is_some());
         let cells: Vec<_> = cells.into_iter().filter_map(|(at, cell)| Some((at, cell?))).collect();
         let resources: Vec<_> =
@@ -163,6 +169,7 @@ impl RawConfig {
             resources: resources.into_iter().map(|(_, resource)| resource).collect(),
             limits: self.limits,
             rates,
+            operator,
         })
     }
 }

@@ -32,6 +32,7 @@ use crate::service::email::{EmailState, MailSetup};
 use crate::service::events::EventRouter;
 use crate::service::identity::{Identities, IdentityRow};
 use crate::service::resources::{self, CellTokens};
+use crate::service::sms::senders::Senders;
 
 /// When tests begin: 2026-11-23T08:00:00Z.
 pub const START: Timestamp = Timestamp::from_millis(1_795_420_800_000);
@@ -153,7 +154,7 @@ impl TestApp {
                 hidden.extend(made.access_keys.iter().map(|key| key.to_base64().expose().clone()));
                 let (cell, tokens) = (cell.clone(), Arc::clone(&tokens));
                 let entry = ResourceEntry::new(*id, made.name, cell, made.access_keys, tokens, Vec::new());
-                resources.push(Arc::new(entry));
+                resources.push(Arc::new(entry.with_senders(senders(name))));
             }
             cells.push(cell);
         }
@@ -292,6 +293,12 @@ impl Drop for TestApp {
             panic!("the log holds a secret or personal text, the one hidden as number {at}");
         }
     }
+}
+
+/// What a resource of a test may send texts from: `contoso` any name, and the short codes 55555 (US) and 77777 (CA).
+fn senders(name: &str) -> Senders {
+    let listed: &[&str] = if name == "contoso" { &["*", "US:55555", "CA:77777"] } else { &[] };
+    Senders::parse(listed.iter().copied()).unwrap_or_default()
 }
 
 /// The raw id of a user.
