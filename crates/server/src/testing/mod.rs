@@ -6,6 +6,7 @@
 
 mod call;
 mod capture;
+mod dns;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,6 +17,7 @@ use store::engine::memory::MemoryEngine;
 use store::{Cell, CellParts, Engine};
 
 pub use call::{Answer, Call};
+pub use dns::TestDns;
 
 use crate::directory::{Directory, ResourceEntry};
 use crate::http::operator::OperatorToken;
@@ -57,6 +59,8 @@ pub struct TestApp {
     pub rng: Arc<SeededRng>,
     /// The engine of `europe`, to injure it.
     pub engine: Arc<MemoryEngine>,
+    /// What the DNS says.
+    pub dns: Arc<TestDns>,
     options: Options,
     grounds: Vec<Ground>,
     resources: Vec<Arc<ResourceEntry>>,
@@ -155,6 +159,7 @@ impl TestApp {
             cells.push(cell);
         }
         let (delivery, intake) = Delivery::new();
+        let dns = Arc::new(TestDns::default());
         let setup = Setup {
             directory: Directory::new(resources.clone()),
             limits: Arc::new(options.limits.clone()),
@@ -165,12 +170,17 @@ impl TestApp {
             operator: OperatorToken::parse(OPERATOR),
             delivery: Arc::new(delivery),
             events: Arc::new(EventRouter::default()),
-            email: Arc::new(EmailState::new(MailSetup { development_domains: true, ..MailSetup::default() })),
+            email: Arc::new(EmailState::new(MailSetup {
+                development_domains: true,
+                hostname: "mail.chancery.test".to_owned(),
+                lookup: Arc::clone(&dns) as _,
+                ..MailSetup::default()
+            })),
         };
         let app = Arc::new(App::new(setup));
         let engine = Arc::clone(&grounds[0].engine);
         let intake = Mutex::new(Some(intake));
-        Self { app, clock, rng, engine, options, grounds, resources, hidden: Mutex::new(hidden), intake }
+        Self { app, clock, rng, engine, dns, options, grounds, resources, hidden: Mutex::new(hidden), intake }
     }
 
     /// What was accepted and not delivered: for a dispatcher of the test's own. Once only.
