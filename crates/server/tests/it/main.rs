@@ -20,6 +20,7 @@ mod mail_api;
 mod mail_delivery;
 mod mail_domains;
 mod mail_world;
+mod outbox_api;
 mod program;
 mod rates;
 mod secrecy;

@@ -67,6 +67,8 @@ impl World {
             | "operator.email.delete_domain"
             | "operator.email.verify_domain"
             | "operator.email.put_sender" => text(&world.first("operator.email.put_domain").await),
+            "outbox.read" | "outbox.raw" | "outbox.delete" => crate::outbox_api::captured(&world.test).await,
+            "outbox.receive" => crate::outbox_api::take_texts(&world.test),
             _ => String::new(),
         };
         world
@@ -106,7 +108,7 @@ impl World {
             "resource" => self.test.resource().name().to_owned(),
             "domain" => DOMAIN.to_owned(),
             "sender" => "info".to_owned(),
-            "operationId" | "mail" | "suppression" if !self.made.is_empty() => self.made.clone(),
+            "operationId" | "mail" | "suppression" | "item" if !self.made.is_empty() => self.made.clone(),
             other => other.to_owned(),
         })
     }
@@ -119,6 +121,10 @@ impl World {
             "identity.issue_token" => json!({ "scopes": ["chat"] }),
             "operator.queue.pause" | "operator.queue.resume" | "operator.queue.hurry" => {
                 json!({ "resource": self.test.resource().name() })
+            }
+            "outbox.set_rules" => json!({ "rules": [{ "match": "full@*", "action": "bounce" }] }),
+            "outbox.receive" => {
+                json!({ "from": "+14255550100", "to": "+18335550100", "text": self.test.canary() })
             }
             "email.send" => json!({
                 "senderAddress": "donotreply@contoso.chancery.test",
