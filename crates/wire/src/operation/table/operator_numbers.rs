@@ -1,5 +1,12 @@
-//! The operator's plane: numbers.
+//! The operator's plane: the inventory of phone numbers.
 
-use crate::operation::Operation;
+use http::Method;
 
-pub(super) const ROWS: &[Operation] = &[];
+use super::operator::{act, look};
+use crate::operation::{Body, Operation};
+
+pub(super) const ROWS: &[Operation] = &[
+    look("operator.numbers.list", "/operator/numbers", "operator/numbers/read"),
+    look("operator.numbers.offers", "/operator/numbers/offers", "operator/numbers/read"),
+    act(Method::POST, "operator.numbers.import", "/operator/numbers", "operator/numbers/write", Body::JSON),
+];
