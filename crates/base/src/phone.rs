@@ -209,7 +209,10 @@ mod tests {
     #[test]
     fn a_number_does_not_print() {
         let number: PhoneNumber = "+14255550123".parse().unwrap();
-        assert_eq!(format!("{number:?} {:?}", Personal::<String>::from(number.clone())), "PhoneNumber(..) Personal(..)");
+        assert_eq!(
+            format!("{number:?} {:?}", Personal::<String>::from(number.clone())),
+            "PhoneNumber(..) Personal(..)"
+        );
     }
 
     #[test]

@@ -151,7 +151,8 @@ impl ApiError {
     #[must_use]
     pub fn unprocessable_configuration(twice: bool, code: &'static str, message: &'static str) -> Self {
         let status = if twice { 400 } else { 422 };
-        let mut error = Self::new(status, "UnprocessableConfiguration", "One or more request inputs are not valid.");
+        let mut error =
+            Self::new(status, "UnprocessableConfiguration", "One or more request inputs are not valid.");
         error.0.inner = Some(ErrorDetail { code, message: message.into(), target: None });
         error
     }

@@ -79,7 +79,9 @@ impl<'a> Query<'a> {
     /// 400 when it is zero, negative or no whole number.
     pub fn size(&self, name: &'static str, most: usize) -> Result<usize, ApiError> {
         match self.count(name, "a whole number of at least 1")? {
-            Some(0) => Err(ApiError::validation(name, format!("{name} must be a whole number of at least 1."))),
+            Some(0) => {
+                Err(ApiError::validation(name, format!("{name} must be a whole number of at least 1.")))
+            }
             asked => Ok(asked.unwrap_or(most).min(most).max(1)),
         }
     }

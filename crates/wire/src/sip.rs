@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::json::{self, Object};
 use crate::ApiError;
+use crate::json::{self, Object};
 
 /// The most trunks.
 pub const MAX_TRUNKS: usize = 250;
@@ -240,7 +240,11 @@ mod tests {
         for body in ["", "{}", "null", r#"{"trunks":{}}"#, r#"{"trunks":null,"routes":null}"#] {
             assert_eq!(inner(body), (422, "EmptyPatch"), "{body}");
         }
-        assert_eq!(patch(r#"{"routes":[]}"#).unwrap().routes, Some(Vec::new()), "no routes is something to say");
+        assert_eq!(
+            patch(r#"{"routes":[]}"#).unwrap().routes,
+            Some(Vec::new()),
+            "no routes is something to say"
+        );
         assert_eq!(patch(r#"{"trunks":[]}"#).unwrap_err().code(), "BadRequest");
     }
 
@@ -253,7 +257,22 @@ mod tests {
         }
         let label = format!("{}.com", "a".repeat(64));
         let name = format!("{}com", "abcdefg.".repeat(32));
-        for bad in ["", "-1", "localhost", "1.2.3.4", "a..b", ".a.b", "a.b.", "*.a.b", "a_b.c", "-a.b", "a-.b", "é.com", &label, &name] {
+        for bad in [
+            "",
+            "-1",
+            "localhost",
+            "1.2.3.4",
+            "a..b",
+            ".a.b",
+            "a.b.",
+            "*.a.b",
+            "a_b.c",
+            "-a.b",
+            "a-.b",
+            "é.com",
+            &label,
+            &name,
+        ] {
             assert_eq!(inner(&trunk(bad, r#"{"sipSignalingPort":1}"#)), (422, "InvalidTrunkFqdn"), "{bad}");
         }
         assert!(patch(&trunk("a.b", r#"{"sipSignalingPort":65535}"#)).is_ok());
@@ -283,7 +302,10 @@ mod tests {
             assert_eq!(inner(&pattern(bad)), (422, "InvalidRouteNumberPattern"), "{bad}");
         }
         let described = |count: usize| {
-            with_route(&format!(r#"{{"name":"n","numberPattern":"x","description":"{}"}}"#, "d".repeat(count)))
+            with_route(&format!(
+                r#"{{"name":"n","numberPattern":"x","description":"{}"}}"#,
+                "d".repeat(count)
+            ))
         };
         assert!(patch(&described(MAX_TEXT)).is_ok());
         assert_eq!(inner(&described(MAX_TEXT + 1)), (422, "InvalidRouteDescription"));
@@ -294,7 +316,8 @@ mod tests {
         assert!(patch(&trunks(MAX_ROUTE_TRUNKS)).is_ok());
         assert_eq!(inner(&trunks(MAX_ROUTE_TRUNKS + 1)), (422, "TooManyRouteTrunks"));
         let routes = |count: usize| {
-            let all: Vec<_> = (0..count).map(|n| format!(r#"{{"name":"n{n}","numberPattern":"x"}}"#)).collect();
+            let all: Vec<_> =
+                (0..count).map(|n| format!(r#"{{"name":"n{n}","numberPattern":"x"}}"#)).collect();
             with_route(&all.join(","))
         };
         assert!(patch(&routes(MAX_ROUTES)).is_ok());

@@ -88,6 +88,11 @@ pub enum CliError {
     /// The given access key is none.
     #[error("this is no access key: write 16 to 256 bytes in standard base64, or leave it out for a new one")]
     AccessKey,
+    /// A number that was wished for is another resource's.
+    #[error(
+        "a number given with --number is held by another resource: release it there first, or choose another"
+    )]
+    NumberTaken,
     /// The ready file cannot be written.
     #[error("the ready file {} cannot be written: {}", path.display(), fault.kind())]
     ReadyFile {

@@ -10,6 +10,7 @@ mod machine;
 mod node;
 mod serve;
 mod signals;
+mod stock;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

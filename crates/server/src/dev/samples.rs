@@ -31,7 +31,10 @@ impl Samples<'_> {
             if self.fresh { "removed when the server stops; keep one with --data DIR" } else { "kept" };
         let each: String = resources
             .iter()
-            .map(|one| format!("  {} in {}\n    {}\n", one.name, one.geography, one.connection_string))
+            .map(|one| {
+                let numbers = one.phone_numbers.join(" ");
+                format!("  {} in {}, {numbers}\n    {}\n", one.name, one.geography, one.connection_string)
+            })
             .collect();
         format!(
             "Chancery is ready.\n\n\
@@ -101,6 +104,7 @@ mod tests {
             name: "dev".into(),
             geography: "europe".into(),
             connection_string: connection_string(&own, "a2V5"),
+            phone_numbers: vec!["+18335550100".into()],
             endpoint: own,
         };
         let endpoint = "https://localhost:8443".to_owned();
@@ -119,6 +123,7 @@ mod tests {
             "CA file            /d/ca/ca.pem",
             "Data               /d (kept)",
             "endpoint=https://dev.localhost:8443/;accesskey=a2V5",
+            "dev in europe, +18335550100",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }

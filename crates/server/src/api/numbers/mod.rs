@@ -80,7 +80,9 @@ fn answer(cx: &Context, error: NumbersError) -> ApiError {
         NumbersError::NotActive => {
             ApiError::conflict("The reservation is not active.").with_target("reservationId")
         }
-        NumbersError::Empty => ApiError::validation("reservationId", "The reservation holds no phone number."),
+        NumbersError::Empty => {
+            ApiError::validation("reservationId", "The reservation holds no phone number.")
+        }
         NumbersError::NotAgreed => ApiError::validation(
             "agreeToNotResell",
             "These phone numbers need an agreement not to resell them.",

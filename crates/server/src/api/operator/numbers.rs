@@ -30,12 +30,12 @@ pub(super) fn handler(name: &str) -> Option<Handler> {
     })
 }
 
-/// The cell of the geography that is named; that of the resource that was asked where none is.
-fn cell<'c>(cx: &'c Context, geography: Option<&str>) -> Result<&'c Cell, ApiError> {
-    let Some(geography) = geography.filter(|name| !name.is_empty()) else { return Ok(cx.cell()) };
+/// The cell of the geography in the path.
+fn cell(cx: &Context) -> Result<&Cell, ApiError> {
+    let geography = cx.params.get("geography").unwrap_or_default();
     let all = cx.state.directory.resources();
     let found = all.iter().find(|entry| entry.geography().as_str() == geography).map(Arc::as_ref);
-    let unknown = || ApiError::validation("geography", "This node serves no such geography.");
+    let unknown = || ApiError::not_found("This node serves no such geography.").with_target("geography");
     found.map(ResourceEntry::cell).ok_or_else(unknown)
 }
 
@@ -43,7 +43,6 @@ fn cell<'c>(cx: &'c Context, geography: Option<&str>) -> Result<&'c Cell, ApiErr
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Import {
     csv: String,
-    geography: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -55,10 +54,10 @@ struct Imported {
     busy: usize,
 }
 
-/// `POST /operator/numbers`: all of the file or nothing.
+/// `POST /operator/cells/{geography}/numbers:import`: all of the file or nothing.
 async fn import(cx: &Context) -> Result<Reply, ApiError> {
     let asked: Import = json::parse(&cx.body)?;
-    let cell = cell(cx, asked.geography.as_deref())?;
+    let cell = cell(cx)?;
     let inventory = csv::read(&asked.csv).map_err(|faults| refused(&faults))?;
     let outcome = numbers::load(cell, &inventory, None, cx.act(), cx.clock(), cx.rng()).await;
     let loaded = outcome.map_err(|error| match error {
@@ -153,16 +152,15 @@ struct Listing {
     next_link: Option<String>,
 }
 
-/// `GET /operator/numbers`.
+/// `GET /operator/cells/{geography}/numbers`.
 async fn list(cx: &Context) -> Result<Reply, ApiError> {
     let query = cx.query()?;
-    let geography = query.single("geography")?;
-    let cell = cell(cx, geography)?;
+    let cell = cell(cx)?;
     let most = query.size("maxPageSize", PAGE)?;
     let after = query.page_token()?.map(|text| {
-        base::EntryId::from_hex(text)
-            .map(|id| *id.as_bytes())
-            .map_err(|_| ApiError::validation("syncState", "The paging token is not valid: begin the list anew."))
+        base::EntryId::from_hex(text).map(|id| *id.as_bytes()).map_err(|_| {
+            ApiError::validation("syncState", "The paging token is not valid: begin the list anew.")
+        })
     });
     let found = numbers::numbers(cell, after.transpose()?, most, cx.clock()).await;
     let found = found.map_err(|error| unavailable(&error))?;
@@ -170,12 +168,14 @@ async fn list(cx: &Context) -> Result<Reply, ApiError> {
     let last = found.last().filter(|_| full).map(|last| base::EntryId::from_bytes(last.key).to_hex());
     let next_link = last.map(|last| {
         let size = most.to_string();
-        let mut pairs = vec![("maxPageSize", size.as_str()), ("syncState", last.as_str())];
-        pairs.extend(geography.map(|name| ("geography", name)));
+        let pairs = [("maxPageSize", size.as_str()), ("syncState", last.as_str())];
         next_link(&cx.base_url(), cx.uri.path(), &pairs)
     });
     let value = found.into_iter().map(|one| line(cx, one)).collect();
-    Reply::json(StatusCode::OK, &Listing { geography: cell.geography().as_str().to_owned(), value, next_link })
+    Reply::json(
+        StatusCode::OK,
+        &Listing { geography: cell.geography().as_str().to_owned(), value, next_link },
+    )
 }
 
 fn line(cx: &Context, one: Listed) -> Line {
@@ -193,15 +193,17 @@ fn line(cx: &Context, one: Listed) -> Line {
     Line { number, status: Some(status), resource, ..Line::of(one.offer) }
 }
 
-/// `GET /operator/numbers/offers`.
+/// `GET /operator/cells/{geography}/numbers/offers`.
 async fn offers(cx: &Context) -> Result<Reply, ApiError> {
-    let query = cx.query()?;
-    let cell = cell(cx, query.single("geography")?)?;
+    let cell = cell(cx)?;
     let lots = numbers::lots(cell, cx.clock()).await.map_err(|error| unavailable(&error))?;
     let value = lots.into_iter().map(|lot| {
         let counts = Counts { free: lot.free, kept: lot.kept, held: lot.held };
         Line { counts: Some(counts), ..Line::of(lot.offer) }
     });
     let value = value.collect();
-    Reply::json(StatusCode::OK, &Listing { geography: cell.geography().as_str().to_owned(), value, next_link: None })
+    Reply::json(
+        StatusCode::OK,
+        &Listing { geography: cell.geography().as_str().to_owned(), value, next_link: None },
+    )
 }

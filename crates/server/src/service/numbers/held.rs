@@ -120,7 +120,9 @@ impl NumbersDesk<'_> {
         let found = self.find_held(key).await?;
         let registered = self.registered(std::slice::from_ref(number)).await?.pop().flatten();
         let mut cell = self.cell.draft(ResourceId::CELL).await?;
-        if let Some(registered) = registered.filter(|one| one.row.state == (State::Held { by: self.resource })) {
+        if let Some(registered) =
+            registered.filter(|one| one.row.state == (State::Held { by: self.resource }))
+        {
             keeping::free(&mut cell, &registered)?;
         }
         let mut reader = self.cell.read(self.resource).await?;

@@ -111,7 +111,12 @@ async fn touch(cell: &Cell) -> Result<(Draft, RegisterRow), StoreError> {
     }
 }
 
-fn put_free(draft: &mut Draft, key: NumberKey, number: &PhoneNumber, shelf: ShelfKey) -> Result<(), StoreError> {
+fn put_free(
+    draft: &mut Draft,
+    key: NumberKey,
+    number: &PhoneNumber,
+    shelf: ShelfKey,
+) -> Result<(), StoreError> {
     let row = NumberRow { number: number.clone(), shelf, state: State::Free };
     draft.put_in_resource::<Numbers>(&key, &row, &[])?;
     draft.put_in_resource::<FreeNumbers>(&(shelf, key), number, &[])

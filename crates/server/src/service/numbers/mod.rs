@@ -16,9 +16,6 @@ mod reservation;
 mod rows;
 mod search;
 
-#[cfg(test)]
-mod tests;
-
 pub use desk::NumbersDesk;
 pub use error::NumbersError;
 pub use held::{CapabilityChange, Lookup};

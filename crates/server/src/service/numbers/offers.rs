@@ -37,9 +37,9 @@ pub struct Filter {
 impl Filter {
     fn admits(&self, offer: &Offer) -> bool {
         let same = |wanted: &Option<String>, text: Option<&String>| {
-            wanted.as_ref().is_none_or(|wanted| {
-                text.is_some_and(|text| text.to_lowercase() == wanted.to_lowercase())
-            })
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| text.is_some_and(|text| text.to_lowercase() == wanted.to_lowercase()))
         };
         let division = offer.division.as_ref();
         self.country.as_ref().is_none_or(|country| *country == offer.country)
@@ -79,7 +79,8 @@ impl NumbersDesk<'_> {
     /// [`NumbersError::Store`].
     pub async fn offers(&self, filter: &Filter) -> Result<Vec<Offer>, NumbersError> {
         let mut reader = self.cell.read(ResourceId::CELL).await?;
-        let mut offers: Vec<_> = shelves(&mut reader, filter).await?.into_iter().map(|(_, offer)| offer).collect();
+        let mut offers: Vec<_> =
+            shelves(&mut reader, filter).await?.into_iter().map(|(_, offer)| offer).collect();
         offers.sort();
         Ok(offers)
     }
@@ -98,10 +99,9 @@ impl NumbersDesk<'_> {
         for (shelf, offer) in shelves(&mut reader, filter).await? {
             let start = (shelf, self.rng.id());
             let most = if prefixes.is_empty() { SHOWN } else { LOOKED_THROUGH };
-            for range in [
-                KeyRange::prefix(&shelf).starting_at(&start),
-                KeyRange::prefix(&shelf).before(&start),
-            ] {
+            for range in
+                [KeyRange::prefix(&shelf).starting_at(&start), KeyRange::prefix(&shelf).before(&start)]
+            {
                 let found = reader.scan::<FreeNumbers>(range, Direction::Forward, most).await?;
                 let found = found.into_iter().filter_map(|(_, one)| Opened::value(one)).map(|one| one.value);
                 shown.extend(found.filter(begins).map(|number| Browsed { number, offer: offer.clone() }));

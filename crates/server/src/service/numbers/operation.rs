@@ -94,7 +94,9 @@ mod name_tests {
             let name = OperationName { kind, id };
             assert_eq!(name.to_string().parse::<OperationName>().unwrap(), name);
         }
-        for bad in ["", "search_", "search_x", &id.to_string(), &format!("dance_{id}"), &format!("Search_{id}")] {
+        for bad in
+            ["", "search_", "search_x", &id.to_string(), &format!("dance_{id}"), &format!("Search_{id}")]
+        {
             assert!(bad.parse::<OperationName>().is_err(), "{bad}");
         }
     }

@@ -130,7 +130,9 @@ impl NumbersDesk<'_> {
         let (found, mut draft) = self.find_reservation(id).await?;
         let made = found.is_none();
         let mut row = match &found {
-            Some(found) if standing(&found.value, now) != Standing::Active => return Err(NumbersError::NotActive),
+            Some(found) if standing(&found.value, now) != Standing::Active => {
+                return Err(NumbersError::NotActive);
+            }
             Some(found) => {
                 draft.expect_version::<Reservations>(&id, found.version);
                 found.value.clone()
@@ -272,7 +274,11 @@ impl NumbersDesk<'_> {
                 count -= 1;
             }
         }
-        if count < MAX_RESERVATIONS { Ok(()) } else { Err(NumbersError::TooManyReservations { limit: MAX_RESERVATIONS }) }
+        if count < MAX_RESERVATIONS {
+            Ok(())
+        } else {
+            Err(NumbersError::TooManyReservations { limit: MAX_RESERVATIONS })
+        }
     }
 
     /// Frees those of `remove` that are reserved.
@@ -298,7 +304,12 @@ impl NumbersDesk<'_> {
     }
 
     /// Keeps what is reserved already until the new end.
-    async fn extend(&self, cell: &mut Draft, id: EntryId, row: &mut ReservationRow) -> Result<(), StoreError> {
+    async fn extend(
+        &self,
+        cell: &mut Draft,
+        id: EntryId,
+        row: &mut ReservationRow,
+    ) -> Result<(), StoreError> {
         let all = listed(&row.numbers);
         for (number, found) in all.iter().zip(self.registered(&all).await?) {
             match found.filter(|found| keeping::is_kept(found, self.resource, id, self.now())) {

@@ -106,9 +106,9 @@ impl Configuration {
                     trunk.fqdn = name.clone().into();
                     trunk.port = port.unwrap_or(trunk.port);
                 }
-                None => self
-                    .trunks
-                    .push(Trunk { fqdn: name.clone().into(), port: port.ok_or(SipError::NoPort)? }),
+                None => {
+                    self.trunks.push(Trunk { fqdn: name.clone().into(), port: port.ok_or(SipError::NoPort)? })
+                }
             }
         }
         if self.trunks.len() > MAX_TRUNKS {
@@ -227,10 +227,8 @@ mod tests {
 
     #[test]
     fn routes_are_replaced_whole_and_name_trunks_that_are_there() {
-        let change = Change {
-            routes: Some(vec![route("2", &["a.x"]), route("1", &[])]),
-            ..set(&[("A.x", Some(1))])
-        };
+        let change =
+            Change { routes: Some(vec![route("2", &["a.x"]), route("1", &[])]), ..set(&[("A.x", Some(1))]) };
         let both = Configuration::default().changed(&change).unwrap();
         let names: Vec<_> = both.routes.iter().map(|route| route.name.expose().as_str()).collect();
         assert_eq!(names, ["2", "1"], "the order is kept");

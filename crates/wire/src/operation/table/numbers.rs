@@ -117,17 +117,17 @@ pub(super) const ROWS: &[Operation] = &[
         ),
         FIRST,
     ),
-    built(
-        NUMBERS.get("numbers.get_search_result", "/availablePhoneNumbers/searchResults/{searchId}"),
-        FIRST,
-    ),
+    built(NUMBERS.get("numbers.get_search_result", "/availablePhoneNumbers/searchResults/{searchId}"), FIRST),
     audited(built(
         NUMBERS.post("numbers.purchase_phone_numbers", "/availablePhoneNumbers/:purchase", 202),
         FIRST,
     )),
     built(NUMBERS.get("numbers.get_operation", "/phoneNumbers/operations/{operationId}"), FIRST),
     built(NUMBERS.delete("numbers.cancel_operation", "/phoneNumbers/operations/{operationId}", 204), FIRST),
-    built(NUMBERS.patch("numbers.update_capabilities", "/phoneNumbers/{phoneNumber}/capabilities", 202), FIRST),
+    built(
+        NUMBERS.patch("numbers.update_capabilities", "/phoneNumbers/{phoneNumber}/capabilities", 202),
+        FIRST,
+    ),
     built(NUMBERS.get("numbers.get_by_number", "/phoneNumbers/{phoneNumber}"), FIRST),
     audited(built(NUMBERS.delete("numbers.release_phone_number", "/phoneNumbers/{phoneNumber}", 202), FIRST)),
     built(NUMBERS.get("numbers.list_phone_numbers", "/phoneNumbers"), FIRST),
