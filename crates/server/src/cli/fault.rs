@@ -100,6 +100,11 @@ pub enum CliError {
         /// Where it is.
         place: SecretRef,
     },
+    /// A number that was wished for is another resource's.
+    #[error(
+        "a number given with --number is held by another resource: release it there first, or choose another"
+    )]
+    NumberTaken,
     /// The ready file cannot be written.
     #[error("the ready file {} cannot be written: {}", path.display(), fault.kind())]
     ReadyFile {

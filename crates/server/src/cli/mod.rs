@@ -12,6 +12,7 @@ mod node;
 mod operate;
 mod serve;
 mod signals;
+mod stock;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
