@@ -19,4 +19,8 @@ mod identity;
 mod program;
 mod rates;
 mod secrecy;
+mod sms_opt_outs;
+mod sms_receipts;
+mod sms_send;
+mod sms_world;
 mod world;

@@ -16,6 +16,8 @@ pub(crate) struct World {
     pub(crate) member: TestUser,
     pub(crate) thread: String,
     pub(crate) message: String,
+    /// The id of a text that was sent.
+    pub(crate) text: String,
 }
 
 impl World {
@@ -34,8 +36,9 @@ impl World {
         });
         let made = test.call("POST", "/chat/threads").by(&owner).json(&new).send().await.expect(201).json();
         let thread = made["chatThread"]["id"].as_str().unwrap().to_owned();
-        let mut world = Self { test, owner, member, thread, message: String::new() };
+        let mut world = Self { test, owner, member, thread, message: String::new(), text: String::new() };
         world.message = world.say().await;
+        world.text = world.text().await;
         world
     }
 
@@ -45,6 +48,12 @@ impl World {
         let target = format!("/chat/threads/{}/messages", encoded(&self.thread));
         let sent = self.test.call("POST", &target).by(&self.owner).json(&new).send().await.expect(201);
         sent.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// One more text of the resource.
+    pub(crate) async fn text(&self) -> String {
+        let sent = self.test.call("POST", "/sms").signed().json(&sms(&self.test)).send().await.expect(202);
+        sent.json()["value"][0]["messageId"].as_str().unwrap().to_owned()
     }
 
     /// Whether the store takes nothing more.
@@ -64,6 +73,9 @@ impl World {
             "id" => encoded(&self.member.raw_id),
             "chatThreadId" => encoded(thread),
             "chatMessageId" => self.message.clone(),
+            "optOut" => "0".repeat(64),
+            "outgoingMessageId" => self.text.clone(),
+            "resource" => self.test.resource().name().to_owned(),
             other => other.to_owned(),
         })
     }
@@ -76,6 +88,10 @@ impl World {
             "identity.issue_token" => json!({ "scopes": ["chat"] }),
             "operator.queue.pause" | "operator.queue.resume" | "operator.queue.hurry" => {
                 json!({ "resource": self.test.resource().name() })
+            }
+            "sms.send" => sms(&self.test),
+            "sms.opt_outs.add" | "sms.opt_outs.remove" | "sms.opt_outs.check" => {
+                json!({ "from": "55555", "recipients": [{ "to": "+14255550100" }] })
             }
             "chat.create_thread" => json!({ "topic": self.test.canary() }),
             "chat.update_thread" => json!({ "topic": self.test.canary() }),
@@ -152,4 +168,9 @@ pub(crate) fn encoded(id: &str) -> String {
 
 pub(crate) fn participant(user: &TestUser) -> Value {
     json!({ "communicationIdentifier": { "communicationUser": { "id": user.raw_id } } })
+}
+
+/// A text from a name to a number, with words that must not be logged.
+fn sms(test: &TestApp) -> Value {
+    json!({ "from": "CONTOSO", "smsRecipients": [{ "to": "+14255550100" }], "message": test.canary() })
 }
