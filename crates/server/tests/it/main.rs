@@ -27,4 +27,8 @@ mod program;
 mod rates;
 mod secrecy;
 mod sip;
+mod sms_opt_outs;
+mod sms_receipts;
+mod sms_send;
+mod sms_world;
 mod world;

@@ -23,6 +23,8 @@ pub(crate) struct World {
     pub(crate) message: String,
     /// What was made for an operation to be done to: see [`World::for_operation`].
     made: String,
+    /// The id of a text that was sent.
+    pub(crate) text: String,
     pub(crate) numbers: Numbers,
 }
 
@@ -82,8 +84,9 @@ impl World {
         let made = test.call("POST", "/chat/threads").by(&owner).json(&new).send().await.expect(201).json();
         let thread = made["chatThread"]["id"].as_str().unwrap().to_owned();
         let numbers = Numbers::new(&test).await;
-        let mut world = Self { test, owner, member, thread, message: String::new(), made: String::new(), numbers };
+        let mut world = Self { test, owner, member, thread, message: String::new(), made: String::new(), text: String::new(), numbers };
         world.message = world.say().await;
+        world.text = world.text().await;
         world
     }
 
@@ -131,6 +134,12 @@ impl World {
         sent.json()["id"].as_str().unwrap().to_owned()
     }
 
+    /// One more text of the resource.
+    pub(crate) async fn text(&self) -> String {
+        let sent = self.test.call("POST", "/sms").signed().json(&sms(&self.test)).send().await.expect(202);
+        sent.json()["value"][0]["messageId"].as_str().unwrap().to_owned()
+    }
+
     /// Whether the store takes nothing more.
     pub(crate) fn refuse_commits(&self, refuse: bool) {
         let plan = FaultPlan { before: 1000, ..FaultPlan::none(self.test.rng.clone()) };
@@ -158,6 +167,8 @@ impl World {
             "operationId" => self.numbers.operation.clone(),
             "reservationId" => self.numbers.reservation.clone(),
             "geography" => self.test.resource().geography().as_str().to_owned(),
+            "optOut" => "0".repeat(64),
+            "outgoingMessageId" => self.text.clone(),
             other => other.to_owned(),
         });
         // The one operation that cannot be called without a query.
@@ -198,6 +209,10 @@ impl World {
                 json!({ "csv": "number,country,type,calling,sms\n+14255550190,US,mobile,inbound,none" })
             }
             "sip.update" => json!({ "trunks": { "sbs1.contoso.com": { "sipSignalingPort": 5061 } } }),
+            "sms.send" => sms(&self.test),
+            "sms.opt_outs.add" | "sms.opt_outs.remove" | "sms.opt_outs.check" => {
+                json!({ "from": "55555", "recipients": [{ "to": "+14255550100" }] })
+            }
             "chat.create_thread" => json!({ "topic": self.test.canary() }),
             "chat.update_thread" => json!({ "topic": self.test.canary() }),
             "chat.send_message" | "chat.update_message" => json!({ "content": self.test.canary() }),
@@ -273,4 +288,9 @@ pub(crate) fn encoded(id: &str) -> String {
 
 pub(crate) fn participant(user: &TestUser) -> Value {
     json!({ "communicationIdentifier": { "communicationUser": { "id": user.raw_id } } })
+}
+
+/// A text from a name to a number, with words that must not be logged.
+fn sms(test: &TestApp) -> Value {
+    json!({ "from": "CONTOSO", "smsRecipients": [{ "to": "+14255550100" }], "message": test.canary() })
 }
