@@ -19,6 +19,8 @@ pub const MAX_PAGE_TOKEN: usize = 1024;
 pub const MAX_RECORD: usize = 1024 * 1024;
 /// The longest key of a row, in bytes.
 pub const MAX_KEY: usize = 256;
+/// The longest SMPP PDU that is read, in octets: a message payload of 65,535 and room for the fields around it.
+pub const MAX_SMPP_PDU: usize = 65_535 + 1_024;
 
 /// Limits an operator may set. Defaults are those of ACS where ACS has one (`docs/compatibility.md` names them).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
