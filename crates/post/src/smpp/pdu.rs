@@ -62,6 +62,30 @@ impl Role {
     }
 }
 
+/// How a carrier wants to be bound to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Binding {
+    /// Both ways over one connection.
+    #[default]
+    Transceiver,
+    /// One connection to send, another to receive.
+    Separate,
+    /// To send only; receipts and texts never come.
+    Transmitter,
+}
+
+impl Binding {
+    /// The connections it takes.
+    #[must_use]
+    pub const fn roles(self) -> &'static [Role] {
+        match self {
+            Self::Transceiver => &[Role::Both],
+            Self::Separate => &[Role::Send, Role::Receive],
+            Self::Transmitter => &[Role::Send],
+        }
+    }
+}
+
 /// Who we are to a carrier.
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {

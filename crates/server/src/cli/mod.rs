@@ -1,6 +1,7 @@
 //! The command line: one file for each verb. It puts the rooms together and says what happened; it decides nothing of the
 //! product.
 
+mod carriers;
 mod cells;
 mod check;
 mod dev;

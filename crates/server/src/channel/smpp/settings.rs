@@ -4,20 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::Secret;
+use post::smpp::pdu::Binding;
 use post::text::alphabet::Language;
 use post::text::receipt::IdForm;
-
-/// How to bind (SMPP 3.4, section 2.2.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Binding {
-    /// Both ways over one connection.
-    #[default]
-    Transceiver,
-    /// One connection to send, another to receive.
-    Separate,
-    /// To send only; receipts and texts never come.
-    Transmitter,
-}
 
 /// One carrier.
 #[derive(Clone)]
