@@ -158,7 +158,7 @@ pub(crate) fn main(ready_file: &Path, behaviour: Behaviour) -> Result<()> {
     let texts = centre.texts();
     let most = texts.values().copied().max().unwrap_or(0);
     let report = Report { counts: centre.counts(), texts: texts.len(), most };
-    crate::report::line(&serde_json::to_string(&report).map_err(json)?)
+    crate::report::print_json(&report)
 }
 
 #[cfg(test)]
