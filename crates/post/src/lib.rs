@@ -4,4 +4,5 @@
 pub mod mail;
 pub mod numbers;
 pub mod outbox;
+pub mod smpp;
 pub mod text;

@@ -2,6 +2,7 @@
 //! keeps nothing, retries nothing and decides nothing of the product. It must never know the store.
 
 pub mod capture;
+pub mod smpp;
 
 use std::io;
 use std::time::Duration;

@@ -210,6 +210,7 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
                 geography: one.geography.clone(),
                 engine: EngineConfig::Sqlite { path: folder.join("store.sqlite") },
                 kms: KmsConfig::Local { path: folder.join("root.key") },
+                carriers: Vec::new(),
             });
             cells.len() - 1
         });

@@ -42,6 +42,14 @@ pub enum CliError {
         /// What the system said.
         fault: io::Error,
     },
+    /// A carrier's section cannot be used.
+    #[error("the carrier {name} cannot be used: {why}")]
+    Carrier {
+        /// Its name.
+        name: String,
+        /// Why, in words.
+        why: String,
+    },
     /// A folder cannot be made or used.
     #[error("the folder {} cannot be used: {}", path.display(), fault.kind())]
     Folder {

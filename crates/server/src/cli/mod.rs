@@ -2,6 +2,7 @@
 //! product.
 
 mod captured;
+mod carriers;
 mod cells;
 mod check;
 mod dev;

@@ -12,6 +12,7 @@ mod problem;
 pub mod rates;
 pub mod resource;
 pub mod secret;
+pub mod sms;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,6 +29,7 @@ pub use problem::{Problem, Problems};
 pub use rates::RateProfile;
 pub use resource::ResourceConfig;
 pub use secret::{SecretError, SecretRef};
+pub use sms::CarrierConfig;
 
 /// The longest configuration that is read.
 const MAX_FILE: u64 = 1024 * 1024;
