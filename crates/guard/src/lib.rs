@@ -2,6 +2,7 @@
 //! certificates. The only crate that names a crypto library; it must never know HTTP stacks, tables or handlers.
 
 pub mod hash;
+pub mod http_signature;
 pub mod kms;
 pub mod random;
 pub mod seal;

@@ -1,2 +1,4 @@
 //! Mail, texts and telephone numbers as values: what goes out and what comes back, byte by byte. It does no input or
 //! output, keeps nothing and asks nobody: bytes in, values or bytes out.
+
+pub mod webhook;

@@ -3,6 +3,7 @@
 
 pub mod chat;
 pub mod error;
+pub mod events;
 pub mod identifier;
 pub mod identity;
 pub mod json;

@@ -2,6 +2,7 @@
 //! Every job is idempotent and may be stopped anywhere, so a crash repeats at most what does no harm.
 
 mod erasure;
+pub mod events;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -44,6 +44,12 @@ impl Draft {
         self.resource
     }
 
+    /// The cell it is a commit of.
+    #[must_use]
+    pub const fn cell(&self) -> &Cell {
+        &self.cell
+    }
+
     /// There must be no such record.
     pub fn expect_absent<K: Keyspace>(&mut self, key: &K::Key) {
         self.commit.preconditions.push(Precondition::Absent(self.name::<K>(key)));
