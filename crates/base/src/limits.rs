@@ -68,6 +68,16 @@ pub struct Limits {
     pub commit_queue: usize,
     /// Commits merged into one transaction.
     pub commit_batch: usize,
+    /// What a node delivers at once, over all destinations.
+    pub deliveries_at_once: usize,
+    /// Mails on their way to one destination at once.
+    pub mail_sessions: usize,
+    /// Texts handed to carriers and not answered yet, for one route.
+    pub texts_at_once: usize,
+    /// Mails begun in a second to one destination; 0 is no limit.
+    pub mail_per_second: u32,
+    /// Texts begun in a second on one route; 0 is no limit.
+    pub texts_per_second: u32,
     /// How often a commit that lost a race is built anew before the answer is 503.
     pub commit_attempts: usize,
 }
@@ -97,6 +107,11 @@ impl Default for Limits {
             auth_failures_per_minute: 20,
             commit_queue: 16_384,
             commit_batch: 1_024,
+            deliveries_at_once: 512,
+            mail_sessions: 16,
+            texts_at_once: 256,
+            mail_per_second: 0,
+            texts_per_second: 0,
             commit_attempts: 16,
         }
     }
