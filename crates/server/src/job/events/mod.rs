@@ -54,7 +54,8 @@ pub async fn run(
         () = work => {}
     }
     // Each lane gives its lease back; what is under way is told again by who has it next.
-    drop(stopped.send(true));
+    // Nobody listening means that no lane runs.
+    let _ = stopped.send(true);
     while lanes.tasks.join_next().await.is_some() {}
 }
 

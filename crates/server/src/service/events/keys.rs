@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use base::{Clock, ResourceId};
+use base::ResourceId;
 use guard::http_signature::RequestSigner;
 use store::{Cell, Direction, KeyRange, Opened, StoreError};
 

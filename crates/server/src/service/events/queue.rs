@@ -5,7 +5,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use base::{Clock, ResourceId, Timestamp, UserId};
+use base::{ResourceId, Timestamp, UserId};
 use post::webhook::Outcome;
 use store::{Cell, Direction, Draft, KeyRange, Keyspace, Opened, Scope, ScopeHandle, StoreError};
 use wire::Identifier;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use base::{Clock, Geography, ResourceId, Rng};
+use base::{Geography, ResourceId};
 use store::{Cell, Direction, Draft, KeyRange, Keyspace, Opened, Scope, ScopeHandle, StoreError};
 use tokio::sync::Notify;
 

@@ -24,9 +24,9 @@ use wire::events::SubscriptionBody;
 pub type QueueKey = ([u8; 16], Timestamp, [u8; 16]);
 
 macro_rules! keyspace {
-    ($(#[$doc:meta])* $name:ident, $table:literal, $class:ident, $key:ty, $value:ty, |$hint:ident| $scope:expr) => {
+    ($(#[$doc:meta])* $vis:vis $name:ident, $table:literal, $class:ident, $key:ty, $value:ty, |$hint:ident| $scope:expr) => {
         $(#[$doc])*
-        pub struct $name;
+        $vis struct $name;
 
         impl Keyspace for $name {
             const DEF: &'static KeyspaceDef = &KeyspaceDef { name: $table, class: Class::$class };
@@ -43,31 +43,31 @@ macro_rules! keyspace {
 
 keyspace!(
     /// Who wants to hear of what, by the hash of the name.
-    Subscriptions, "event_subscription", Content, [u8; 16], SubscriptionRow, |_hint| Scope::RESOURCE
+    pub Subscriptions, "event_subscription", Content, [u8; 16], SubscriptionRow, |_hint| Scope::RESOURCE
 );
 keyspace!(
     /// Changes with each change of a resource's subscriptions.
-    Changed, "event_change", Content, [u8; 16], (), |_hint| Scope::RESOURCE
+    pub(super) Changed, "event_change", Content, [u8; 16], (), |_hint| Scope::RESOURCE
 );
 keyspace!(
     /// Which node tells a subscription's events.
-    Leases, "event_lease", Content, [u8; 16], LeaseRow, |_hint| Scope::RESOURCE
+    pub(super) Leases, "event_lease", Content, [u8; 16], LeaseRow, |_hint| Scope::RESOURCE
 );
 keyspace!(
     /// Events to be told.
-    Queue, "event_queue", Content, QueueKey, EventRow, |hint| Scope::from_bytes(hint)
+    pub Queue, "event_queue", Content, QueueKey, EventRow, |hint| Scope::from_bytes(hint)
 );
 keyspace!(
     /// Events that were given up.
-    Dead, "event_dead", Content, QueueKey, DeadRow, |hint| Scope::from_bytes(hint)
+    pub Dead, "event_dead", Content, QueueKey, DeadRow, |hint| Scope::from_bytes(hint)
 );
 keyspace!(
     /// Subscriptions that are gone and whose rows are not.
-    Ended, "event_ended", Content, [u8; 16], Timestamp, |_hint| Scope::RESOURCE
+    pub(super) Ended, "event_ended", Content, [u8; 16], Timestamp, |_hint| Scope::RESOURCE
 );
 keyspace!(
     /// The keys that sign requests, by their number.
-    Signers, "event_signer", Key, u32, SignerRow, |_hint| Scope::RESOURCE
+    pub(super) Signers, "event_signer", Key, u32, SignerRow, |_hint| Scope::RESOURCE
 );
 
 /// All keyspaces of this service.
@@ -204,22 +204,17 @@ pub struct DeadRow {
 
 /// One key that signs requests: Ed25519, PKCS #8.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct SignerRow {
-    /// When it was made.
-    pub created_on: Timestamp,
+pub(super) struct SignerRow {
+    created_on: Timestamp,
     pkcs8: Vec<u8>,
 }
 
 impl SignerRow {
-    /// A key, made at `created_on`.
-    #[must_use]
-    pub fn new(created_on: Timestamp, pkcs8: &Secret<Vec<u8>>) -> Self {
+    pub(super) fn new(created_on: Timestamp, pkcs8: &Secret<Vec<u8>>) -> Self {
         Self { created_on, pkcs8: pkcs8.expose().clone() }
     }
 
-    /// The key itself.
-    #[must_use]
-    pub fn pkcs8(&self) -> &[u8] {
+    pub(super) fn pkcs8(&self) -> &[u8] {
         &self.pkcs8
     }
 }

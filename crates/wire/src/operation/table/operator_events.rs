@@ -4,7 +4,7 @@
 use http::Method;
 
 use super::operator::{act, look};
-use crate::operation::{Access, Area, Audit, Body, Operation};
+use crate::operation::{Access, Area, Body, Operation};
 
 /// Subscriptions of one resource, as Azure names them.
 macro_rules! arm {
@@ -30,12 +30,17 @@ const WRITE: &str = "operator/events/write";
 /// The versions of Microsoft.EventGrid whose subscriptions have this shape.
 const VERSIONS: &[&str] = &["2020-06-01", "2021-12-01", "2022-06-15", "2025-02-15"];
 
-const fn azure(row: Operation, success: u16) -> Operation {
-    Operation { area: Area::Arm, versions: VERSIONS, success, ..row }
+const fn azure(mut row: Operation, success: u16) -> Operation {
+    row.area = Area::Arm;
+    row.versions = VERSIONS;
+    row.success = success;
+    row
 }
 
 const fn public(name: &'static str, path: &'static str) -> Operation {
-    Operation { access: Access::Public, permission: "public", audit: Audit::None, ..look(name, path, "public") }
+    let mut row = look(name, path, "public");
+    row.access = Access::Public;
+    row
 }
 
 pub(super) const ROWS: &[Operation] = &[
