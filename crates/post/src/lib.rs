@@ -6,3 +6,4 @@ pub mod numbers;
 pub mod outbox;
 pub mod smpp;
 pub mod text;
+pub mod webhook;

@@ -4,6 +4,7 @@
 pub mod chat;
 pub mod email;
 pub mod error;
+pub mod events;
 pub mod identifier;
 pub mod identity;
 pub mod json;

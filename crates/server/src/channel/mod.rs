@@ -3,6 +3,7 @@
 
 pub mod capture;
 pub mod smpp;
+pub mod webhook;
 
 use std::io;
 use std::time::Duration;
