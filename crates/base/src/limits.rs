@@ -19,6 +19,21 @@ pub const MAX_PAGE_TOKEN: usize = 1024;
 pub const MAX_RECORD: usize = 1024 * 1024;
 /// The longest key of a row, in bytes.
 pub const MAX_KEY: usize = 256;
+/// The longest line of an SMTP command or AUTH response, in bytes with its line end; past it 500 and the connection ends.
+/// RFC 4954, section 4, asks for this much for AUTH; commands need far less.
+pub const MAX_SMTP_LINE: usize = 12 * 1024;
+/// The most recipients of one mail that comes in by SMTP; past it 452. RFC 5321, section 4.5.3.1.8, asks for a hundred.
+pub const MAX_SMTP_RECIPIENTS: usize = 100;
+/// How many commands of one SMTP session may be wrong, and how many credentials, before it ends with 421.
+pub const MAX_SMTP_FAULTS: u32 = 10;
+/// How many credentials one SMTP session may offer in vain before it ends with 421.
+pub const MAX_SMTP_LOGINS: u32 = 3;
+/// How many commands of one SMTP session may pass between two mails before it ends with 421.
+pub const MAX_SMTP_IDLE: u32 = 400;
+/// The longest bounce or complaint that is read, in bytes; past it 552.
+pub const MAX_REPORT: usize = 1024 * 1024;
+/// The most recipients of one report that are heeded; a report on our mail names one.
+pub const MAX_REPORT_RECIPIENTS: usize = 100;
 
 /// Limits an operator may set. Defaults are those of ACS where ACS has one (`docs/compatibility.md` names them).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,3 @@
+//! Mail as values.
+
+pub mod report;
