@@ -30,6 +30,17 @@ pub const MAX_SMTP_FAULTS: u32 = 10;
 pub const MAX_SMTP_LOGINS: u32 = 3;
 /// How many commands of one SMTP session may pass between two mails before it ends with 421.
 pub const MAX_SMTP_IDLE: u32 = 400;
+/// How long a client of SMTP may take for a command, from our last reply; past it 421. RFC 5321, section 4.5.3.2.7, asks
+/// for at least five minutes.
+pub const SMTP_COMMAND_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long the text of one mail may take, from 354 to its end; past it 421. A trickle of bytes does not renew it.
+pub const SMTP_TEXT_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long one SMTP session may last; past it 421.
+pub const SMTP_SESSION_TIMEOUT: Duration = Duration::from_secs(3600);
+/// How many SMTP connections one address may have at a time, a whole /64 of IPv6 counting as one; past it 421.
+pub const MAX_SMTP_PER_ADDRESS: usize = 20;
+/// How many SMTP connections one listener has at a time; past it 421. Each may hold one mail in memory.
+pub const MAX_SMTP_CONNECTIONS: usize = 256;
 /// The longest bounce or complaint that is read, in bytes; past it 552.
 pub const MAX_REPORT: usize = 1024 * 1024;
 /// The most recipients of one report that are heeded; a report on our mail names one.

@@ -31,6 +31,7 @@ pub mod compose;
 pub mod header;
 pub mod reply;
 pub mod report;
+pub mod submitted;
 pub mod verp;
 
 pub use address::{Address, InvalidAddress};

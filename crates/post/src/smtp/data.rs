@@ -23,24 +23,25 @@ pub(super) struct Receiver {
     at: At,
     /// Whether a CR or LF came on its own.
     pub(super) bare: bool,
-    /// How many bytes came, with those that were not kept.
-    pub(super) came: usize,
+    /// How long the text is, with what of it was not kept.
+    pub(super) size: usize,
 }
 
 impl Receiver {
     pub(super) const fn new() -> Self {
-        Self { at: At::Start, bare: false, came: 0 }
+        Self { at: At::Start, bare: false, size: 0 }
     }
 
-    /// Takes from `input` up to the end of the mail, and puts up to `max` bytes of text into `text`. `true`: that was the
-    /// end.
-    pub(super) fn take(&mut self, input: &mut &[u8], text: &mut Vec<u8>, max: usize) -> bool {
-        let before = input.len();
+    /// Takes from `input` up to the end of the mail, and keeps what fits `text` up to a length of `keep`. `true`: that was
+    /// the end.
+    pub(super) fn take(&mut self, input: &mut &[u8], text: &mut Vec<u8>, keep: usize) -> bool {
+        let mut came = 0_usize;
         let ended = self.scan(input, &mut |bytes| {
-            let room = max.saturating_add(1).saturating_sub(text.len()).min(bytes.len());
+            came = came.saturating_add(bytes.len());
+            let room = keep.saturating_sub(text.len()).min(bytes.len());
             text.extend_from_slice(&bytes[..room]);
         });
-        self.came = self.came.saturating_add(before - input.len());
+        self.size = self.size.saturating_add(came);
         ended
     }
 
@@ -173,12 +174,12 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_kept_than_asked_for_and_a_byte_to_tell() {
-        for (max, kept) in [(0, 1), (3, 4), (100, 12)] {
+    fn no_more_is_kept_than_asked_for_and_all_is_counted() {
+        for (max, kept) in [(0, 0), (3, 3), (12, 12), (100, 12)] {
             let (mut receiver, mut text) = (Receiver::new(), Vec::new());
             let mut input: &[u8] = b"0123456789\r\n.\r\n";
             assert!(receiver.take(&mut input, &mut text, max));
-            assert_eq!((text.len(), receiver.came), (kept, 15));
+            assert_eq!((text.len(), receiver.size), (kept, 12));
         }
     }
 

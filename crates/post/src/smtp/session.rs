@@ -20,6 +20,9 @@ pub struct Profile {
     pub tls: bool,
     /// The longest mail in bytes (RFC 1870).
     pub max_message: usize,
+    /// How much of a mail is kept, from its beginning: less than `max_message` where only that is looked at, as of a bounce
+    /// with the whole mail in it.
+    pub keep: usize,
     /// The most recipients of one mail.
     pub max_recipients: usize,
 }
@@ -103,6 +106,8 @@ pub struct Session {
     from: Option<String>,
     to: Vec<Personal<String>>,
     text: Vec<u8>,
+    /// How long the text is, with what of it was not kept.
+    size: usize,
     chunks: bool,
 }
 
@@ -130,6 +135,7 @@ impl Session {
             from: None,
             to: Vec::new(),
             text: Vec::new(),
+            size: 0,
             chunks: false,
         }
     }
@@ -154,10 +160,12 @@ impl Session {
                 },
                 Mode::Data(receiver) => {
                     let max = self.profile.max_message;
-                    if receiver.take(input, &mut self.text, max) {
+                    let ended = receiver.take(input, &mut self.text, self.profile.keep);
+                    self.size = receiver.size;
+                    if ended {
                         let bare = receiver.bare;
                         self.letter(bare, out)
-                    } else if receiver.came > max.saturating_mul(2) {
+                    } else if self.size > max.saturating_mul(2) {
                         self.end(&too_big(), out)
                     } else {
                         return Step::More;
@@ -223,6 +231,12 @@ impl Session {
         matches!(self.mode, Mode::Commands) && self.from.is_none() && self.open.is_none()
     }
 
+    /// Whether the client is sending the text of a mail.
+    #[must_use]
+    pub const fn in_text(&self) -> bool {
+        matches!(self.mode, Mode::Data(_) | Mode::Chunk { .. })
+    }
+
     fn end(&mut self, reply: &Reply, out: &mut Vec<u8>) -> Option<Step> {
         reply.write(out);
         self.closed = true;
@@ -233,6 +247,7 @@ impl Session {
         self.from = None;
         self.to = Vec::new();
         self.text = Vec::new();
+        self.size = 0;
         self.chunks = false;
     }
 
@@ -466,7 +481,7 @@ impl Session {
 
     fn bdat(&mut self, missing: usize, last: bool, out: &mut Vec<u8>) -> Option<Step> {
         // What is refused here is read away, so that it is not taken for commands; that too has an end.
-        if missing.saturating_add(self.text.len()) > self.profile.max_message.saturating_mul(2) {
+        if missing.saturating_add(self.size) > self.profile.max_message.saturating_mul(2) {
             return self.end(&too_big(), out);
         }
         let refused = self.no_text(false);
@@ -481,8 +496,9 @@ impl Session {
         let Mode::Chunk { missing, last, counts } = &mut self.mode else { return Some(None) };
         let (here, rest) = input.split_at(input.len().min(*missing));
         if *counts {
-            let room = self.profile.max_message.saturating_add(1).saturating_sub(self.text.len());
+            let room = self.profile.keep.saturating_sub(self.text.len());
             self.text.extend_from_slice(&here[..here.len().min(room)]);
+            self.size = self.size.saturating_add(here.len());
         }
         *missing -= here.len();
         *input = rest;
@@ -504,7 +520,11 @@ impl Session {
     /// The text is whole.
     fn letter(&mut self, bare: bool, out: &mut Vec<u8>) -> Option<Step> {
         self.mode = Mode::Commands;
-        let refused = if self.text.len() > self.profile.max_message {
+        // A cut may have left half a line end.
+        if self.size > self.text.len() && self.text.ends_with(b"\r") {
+            self.text.pop();
+        }
+        let refused = if self.size > self.profile.max_message {
             Some(too_big())
         } else if bare || (self.chunks && has_bare(&self.text)) {
             Some(Reply::new(550, "5.6.11", "The mail has a CR or LF of its own; lines end with CR LF"))
@@ -516,6 +536,7 @@ impl Session {
             return self.say(&reply, out);
         }
         let message = std::mem::take(&mut self.text).into();
+        self.size = 0;
         let from = self.from.take().unwrap_or_default().into();
         let to = std::mem::take(&mut self.to);
         self.ask(Open::Letter, Question::Letter(Letter { from, to, message }))

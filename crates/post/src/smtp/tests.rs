@@ -10,7 +10,14 @@ use super::*;
 const MAX: usize = 1000;
 
 fn profile(submission: bool) -> Profile {
-    Profile { host: "mx.example.org".into(), submission, tls: true, max_message: MAX, max_recipients: 3 }
+    Profile {
+        host: "mx.example.org".into(),
+        submission,
+        tls: true,
+        max_message: MAX,
+        keep: MAX,
+        max_recipients: 3,
+    }
 }
 
 /// A client and the product behind the session: who says `user`/`secret` may send, from `a@ours`, to who is no `nobody`.
@@ -190,6 +197,26 @@ fn size_is_told_before_and_counted_after() {
     assert_eq!(talk.codes(&format!("{MAIL}DATA\r\n")), [250, 250, 354]);
     assert_eq!(talk.codes(&"x".repeat(2 * MAX + 1)), [552], "who never ends is cut off");
     assert!(talk.closed && talk.letters.len() == 1);
+}
+
+#[test]
+fn only_the_beginning_is_kept_where_that_is_asked_for() {
+    let mut out = Vec::new();
+    let session = Session::new(Profile { keep: 6, ..profile(false) }, &mut out);
+    let mut talk = Talk { session, ..Talk::new(false) };
+    assert_eq!(talk.codes(&format!("HELO x\r\n{MAIL}DATA\r\n")), [250, 250, 250, 354]);
+    assert_eq!(talk.codes("abcde\r\nfgh\r\n.\r\n"), [250]);
+    assert_eq!(talk.codes(&format!("{MAIL}BDAT 12 LAST\r\nabcde\r\nfgh\r\n")), [250, 250, 250]);
+    for letter in &talk.letters {
+        assert_eq!(letter.message.expose().as_slice(), b"abcde", "not half a line end");
+    }
+    assert_eq!(talk.codes(&format!("{MAIL}DATA\r\n")), [250, 250, 354]);
+    assert_eq!(
+        talk.codes(&format!("{}\r\n.\r\n", "x".repeat(MAX - 1))),
+        [552],
+        "and it has a length all the same"
+    );
+    assert_eq!(talk.letters.len(), 2);
 }
 
 #[test]
