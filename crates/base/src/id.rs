@@ -92,6 +92,10 @@ random_id!(
     /// One chat thread, unique within its resource.
     ThreadId, "thread"
 );
+random_id!(
+    /// One mail, and the operation that sends it: the client may choose it.
+    MailId, "mail"
+);
 
 impl ResourceId {
     /// Stands for the cell itself, in the places that name a resource: its signing keys and its own key hierarchy.

@@ -12,7 +12,7 @@ pub mod rng;
 pub use cache::BoundedCache;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use geography::Geography;
-pub use id::{MessageId, ResourceId, ThreadId, UserId};
+pub use id::{MailId, MessageId, ResourceId, ThreadId, UserId};
 pub use limits::Limits;
 pub use private::{Personal, Secret};
 pub use rng::{Rng, SeededRng};

@@ -45,6 +45,10 @@ pub const MAX_SMTP_CONNECTIONS: usize = 256;
 pub const MAX_REPORT: usize = 1024 * 1024;
 /// The most recipients of one report that are heeded; a report on our mail names one.
 pub const MAX_REPORT_RECIPIENTS: usize = 100;
+/// The most headers of its own that one mail may bring; past it 400.
+pub const MAX_MAIL_HEADERS: usize = 64;
+/// The most attachments of one mail; past it 400. Their size is bounded by that of the request.
+pub const MAX_MAIL_ATTACHMENTS: usize = 256;
 
 /// Limits an operator may set. Defaults are those of ACS where ACS has one (`docs/compatibility.md` names them).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +72,18 @@ pub struct Limits {
     pub receipts_participants: usize,
     /// The body of any request whose operation names no smaller one, in bytes.
     pub body_bytes: usize,
+    /// The body of a request to send mail, attachments in base64 included, in bytes (ACS: 10 MB).
+    pub mail_request_bytes: usize,
+    /// Recipients of one mail: to, cc and bcc together (ACS: 50).
+    pub mail_recipients: usize,
+    /// For how long delivery of a mail is tried.
+    pub mail_deadline_secs: u64,
+    /// For how long it is known what became of a mail, and its operation id names it.
+    pub mail_retention_secs: u64,
+    /// Domains that one resource may send mail from (ACS: 100).
+    pub mail_domains: usize,
+    /// Sender usernames of one domain (ACS: 100).
+    pub mail_senders_per_domain: usize,
     /// How many periods of membership are remembered for one participant of one thread.
     pub membership_periods: usize,
     /// For how long a repeatability id names its first result.
@@ -94,6 +110,16 @@ pub struct Limits {
     pub commit_queue: usize,
     /// Commits merged into one transaction.
     pub commit_batch: usize,
+    /// What a node delivers at once, over all destinations.
+    pub deliveries_at_once: usize,
+    /// Mails on their way to one destination at once.
+    pub mail_sessions: usize,
+    /// Texts handed to carriers and not answered yet, for one route.
+    pub texts_at_once: usize,
+    /// Mails begun in a second to one destination; 0 is no limit.
+    pub mail_per_second: u32,
+    /// Texts begun in a second on one route; 0 is no limit.
+    pub texts_per_second: u32,
     /// How often a commit that lost a race is built anew before the answer is 503.
     pub commit_attempts: usize,
 }
@@ -110,6 +136,12 @@ impl Default for Limits {
             metadata_bytes: 1024,
             receipts_participants: 20,
             body_bytes: 256 * 1024,
+            mail_request_bytes: 10 * 1024 * 1024,
+            mail_recipients: 50,
+            mail_deadline_secs: 24 * 3600,
+            mail_retention_secs: 7 * 24 * 3600,
+            mail_domains: 100,
+            mail_senders_per_domain: 100,
             membership_periods: 64,
             repeatability_secs: 24 * 3600,
             clock_skew_secs: 300,
@@ -123,6 +155,11 @@ impl Default for Limits {
             auth_failures_per_minute: 20,
             commit_queue: 16_384,
             commit_batch: 1_024,
+            deliveries_at_once: 512,
+            mail_sessions: 16,
+            texts_at_once: 256,
+            mail_per_second: 0,
+            texts_per_second: 0,
             commit_attempts: 16,
         }
     }
@@ -133,6 +170,18 @@ impl Limits {
     #[must_use]
     pub const fn repeatability(&self) -> Duration {
         Duration::from_secs(self.repeatability_secs)
+    }
+
+    /// For how long delivery of a mail is tried.
+    #[must_use]
+    pub const fn mail_deadline(&self) -> Duration {
+        Duration::from_secs(self.mail_deadline_secs)
+    }
+
+    /// For how long it is known what became of a mail.
+    #[must_use]
+    pub const fn mail_retention(&self) -> Duration {
+        Duration::from_secs(self.mail_retention_secs)
     }
 
     /// How far a signature's date may lie from now.
@@ -155,6 +204,8 @@ mod tests {
         );
         assert_eq!(limits.clock_skew(), Duration::from_secs(300));
         assert_eq!(limits.repeatability(), Duration::from_secs(86_400));
+        assert_eq!((limits.mail_recipients, limits.mail_request_bytes), (50, 10_485_760));
+        assert!(limits.mail_deadline() < limits.mail_retention());
         assert!(limits.message_bytes < limits.body_bytes && limits.body_bytes < MAX_RECORD);
     }
 }

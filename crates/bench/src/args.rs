@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Idle(IdleArgs),
     /// Kills the server under load again and again, and checks that nothing acknowledged is lost.
     Crash(CrashArgs),
+    /// Mails relayed to Postfix's sink, signed and sealed, beside Postfix with and without OpenDKIM.
+    Email(EmailArgs),
     /// The first ceiling alone: a bare TLS endpoint that parses and echoes JSON. Serves until its input ends.
     CeilingHttp(CeilingHttpArgs),
     /// The second ceiling alone: append and fdatasync with group commit.
@@ -109,6 +111,25 @@ pub(crate) struct CrashArgs {
     pub(crate) common: Common,
     /// How often to kill.
     #[arg(long, value_name = "NUMBER", default_value_t = 500)]
+    pub(crate) rounds: usize,
+}
+
+/// Options of `email`.
+#[derive(Clone, Debug, Group)]
+pub(crate) struct EmailArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Clients at once, and sessions to the sink.
+    #[arg(long, value_name = "NUMBER", default_value_t = 16)]
+    pub(crate) sessions: usize,
+    /// Mails in each round.
+    #[arg(long, value_name = "NUMBER", default_value_t = 5_000)]
+    pub(crate) mails: u64,
+    /// The text of a mail, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = 4_096)]
+    pub(crate) bytes: usize,
+    /// Rounds, alternating with the peers; medians are printed.
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
     pub(crate) rounds: usize,
 }
 

@@ -2,6 +2,7 @@
 //! responses and errors are written for each API version. It never knows storage, policy, clocks or sockets.
 
 pub mod chat;
+pub mod email;
 pub mod error;
 pub mod identifier;
 pub mod identity;

@@ -21,6 +21,7 @@ use crate::dev::ready::{Ready, ReadyResource, connection_string};
 use crate::dev::samples::Samples;
 use crate::dev::{authority, files};
 use crate::net::{CertificateFiles, Door};
+use crate::service::email::MailSetup;
 
 const EXAMPLES: &str = "Examples:\n  \
     chancery dev\n  \
@@ -31,6 +32,8 @@ const EXAMPLES: &str = "Examples:\n  \
 /// The resource and the geography of who names none.
 const DEFAULT_RESOURCE: &str = "dev";
 const DEFAULT_GEOGRAPHY: &str = "unitedstates";
+/// The one destination of all mail while it is captured.
+const CAPTURED: &str = "outbox";
 
 /// Serve for development, with nothing to configure: makes its own certificate authority, resources and keys.
 #[derive(Debug, Args)]
@@ -111,6 +114,11 @@ impl Dev {
             resources,
             limits: Limits::default(),
             operator: None,
+            mail: MailSetup {
+                route: Arc::new(|_, _| CAPTURED.to_owned()),
+                development_domains: true,
+                ..MailSetup::default()
+            },
             rates: if self.acs_rate_limits { RateProfile::Acs } else { RateProfile::Off },
         };
         let node = Node::open(plan).await?;

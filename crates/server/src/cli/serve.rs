@@ -14,6 +14,7 @@ use crate::config::{Certificate, Config, ResourceConfig};
 use crate::dev::authority;
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
 use crate::net::CertificateFiles;
+use crate::service::email::MailSetup;
 
 const EXAMPLES: &str = "Examples:\n  \
     chancery serve\n  \
@@ -44,7 +45,9 @@ impl Serve {
         let public = config.listener.public_hosts.first().map(|host| host.as_str().to_owned());
         let host = public.unwrap_or_else(|| "localhost".to_owned());
         let Config { cells, limits, rates, .. } = config;
-        let plan = Plan { doors: vec![door], certificates, cells, resources, limits, rates, operator: None };
+        let mail = MailSetup::default();
+        let plan =
+            Plan { doors: vec![door], certificates, cells, resources, limits, rates, operator: None, mail };
         let node = Node::open(plan).await?;
         let ready = describe(&node, &host, address.port(), ca_file);
         tracing::info!(%address, resources = ready.resources.len(), "serving");

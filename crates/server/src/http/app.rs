@@ -27,6 +27,7 @@ use crate::observe::health::Health;
 use crate::service::audit::Actor;
 use crate::service::chat::ChatState;
 use crate::service::delivery::Delivery;
+use crate::service::email::EmailState;
 use crate::service::events::EventRouter;
 use crate::service::identity::IdentityCache;
 
@@ -57,6 +58,8 @@ pub struct Setup {
     pub delivery: Arc<Delivery>,
     /// Who wants to hear of what.
     pub events: Arc<EventRouter>,
+    /// What mail remembers between requests.
+    pub email: Arc<EmailState>,
 }
 
 /// One operation with what is worked out about it once.
@@ -104,6 +107,7 @@ impl App {
             operator: setup.operator,
             delivery: setup.delivery,
             events: setup.events,
+            email: setup.email,
             jobs: Jobs::default(),
             rates: Rates::new(setup.rates),
         };

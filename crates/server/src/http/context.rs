@@ -20,6 +20,7 @@ use crate::observe::health::Health;
 use crate::service::audit::Act;
 use crate::service::chat::ChatState;
 use crate::service::delivery::Delivery;
+use crate::service::email::EmailState;
 use crate::service::events::EventRouter;
 use crate::service::identity::IdentityCache;
 
@@ -47,6 +48,8 @@ pub struct State {
     pub delivery: Arc<Delivery>,
     /// Who wants to hear of what.
     pub events: Arc<EventRouter>,
+    /// What mail remembers between requests.
+    pub email: Arc<EmailState>,
     /// Requests counted against the rate limits.
     pub(crate) rates: Rates,
 }

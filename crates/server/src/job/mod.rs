@@ -1,7 +1,9 @@
 //! Work that follows an answer: rows in the store that say what is still to be done, done by whichever node comes to it.
 //! Every job is idempotent and may be stopped anywhere, so a crash repeats at most what does no harm.
 
+pub mod delivery;
 mod erasure;
+pub mod mail;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +32,7 @@ pub async fn run(state: Arc<State>, stop: impl Future<Output = ()> + Send) {
     let work = async {
         loop {
             erasure::run(&state).await;
+            mail::sweep(&state).await;
             tokio::select! {
                 () = state.jobs.0.notified() => {}
                 () = tokio::time::sleep(UNPROMPTED) => {}
@@ -44,5 +47,6 @@ pub async fn run(state: Arc<State>, stop: impl Future<Output = ()> + Send) {
 
 /// Does what is due now, for tests and for a clean stop. Returns how many deletions were completed.
 pub async fn run_once(state: &State) -> usize {
+    mail::sweep(state).await;
     erasure::run(state).await
 }

@@ -26,6 +26,7 @@ use crate::observe::health::Health;
 use crate::service;
 use crate::service::audit::{Entries, Entry};
 use crate::service::delivery::{Delivery, Intake};
+use crate::service::email::{EmailState, MailSetup};
 use crate::service::events::EventRouter;
 use crate::service::identity::{Identities, IdentityRow};
 use crate::service::resources::{self, CellTokens};
@@ -163,6 +164,7 @@ impl TestApp {
             operator: OperatorToken::parse(OPERATOR),
             delivery: Arc::new(delivery),
             events: Arc::new(EventRouter::default()),
+            email: Arc::new(EmailState::new(MailSetup { development_domains: true, ..MailSetup::default() })),
         };
         let app = Arc::new(App::new(setup));
         let engine = Arc::clone(&grounds[0].engine);

@@ -12,6 +12,7 @@ mod chat_spy;
 mod chat_world;
 mod coverage;
 mod decisions;
+mod deliveries;
 mod edge;
 mod engines;
 mod identity;

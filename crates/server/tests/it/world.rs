@@ -74,6 +74,9 @@ impl World {
         Some(match operation.name {
             "identity.create" => json!({ "createTokenWithScopes": ["chat"] }),
             "identity.issue_token" => json!({ "scopes": ["chat"] }),
+            "operator.queue.pause" | "operator.queue.resume" | "operator.queue.hurry" => {
+                json!({ "resource": self.test.resource().name() })
+            }
             "chat.create_thread" => json!({ "topic": self.test.canary() }),
             "chat.update_thread" => json!({ "topic": self.test.canary() }),
             "chat.send_message" | "chat.update_message" => json!({ "content": self.test.canary() }),
