@@ -30,6 +30,12 @@ pub const MAX_SMTP_FAULTS: u32 = 10;
 pub const MAX_SMTP_LOGINS: u32 = 3;
 /// How many commands of one SMTP session may pass between two mails before it ends with 421.
 pub const MAX_SMTP_IDLE: u32 = 400;
+/// The longest name by which a program submits mail, in bytes; past it 400, and nobody.
+pub const MAX_SMTP_NAME: usize = 256;
+/// How many names of that kind one resource has; past it 400.
+pub const MAX_SMTP_USERS: usize = 100;
+/// The shortest password that an operator may choose for one, in characters; below it 400.
+pub const MIN_SMTP_PASSWORD: usize = 16;
 /// How long a client of SMTP may take for a command, from our last reply; past it 421. RFC 5321, section 4.5.3.2.7, asks
 /// for at least five minutes.
 pub const SMTP_COMMAND_TIMEOUT: Duration = Duration::from_secs(300);

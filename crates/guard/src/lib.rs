@@ -4,6 +4,7 @@
 pub mod dkim;
 pub mod hash;
 pub mod kms;
+pub mod password;
 pub mod random;
 pub mod seal;
 pub mod signature;

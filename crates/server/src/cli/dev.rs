@@ -12,6 +12,7 @@ use guard::SystemRng;
 use guard::signature::AccessKey;
 use tempfile::TempDir;
 
+use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
 use super::{CliError, say};
 use crate::config::{CellConfig, EngineConfig, KmsConfig, RateProfile, ResourceName};
@@ -57,6 +58,12 @@ pub(super) struct Dev {
     /// Apply the rate limits of ACS.
     #[arg(long)]
     acs_rate_limits: bool,
+    /// Take mail that programs submit by SMTP at this port, after STARTTLS and a login; 0 takes a free one.
+    #[arg(long, value_name = "PORT")]
+    smtp_port: Option<u16>,
+    /// Take bounces and complaints by SMTP at this port; 0 takes a free one.
+    #[arg(long, value_name = "PORT")]
+    bounce_port: Option<u16>,
     /// Print the content of the ready file instead of what to paste.
     #[arg(long)]
     json: bool,
@@ -102,7 +109,9 @@ impl Dev {
         let _lock = FolderLock::take(&data.join("lock"), now)
             .map_err(|fault| CliError::Held { path: data.to_owned(), fault })?;
         let known = self.resources(data)?;
-        let (doors, port) = listen_local(self.port)?;
+        let (doors, port) = listen_local(self.port, "--port PORT (0 takes a free one)")?;
+        let mail_in = self.mail_in()?;
+        let ports = Ports::of(&mail_in);
         let dns = names(&known);
         let ips = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         let tls = authority::ensure(data, &dns, &ips, now)?;
@@ -117,15 +126,30 @@ impl Dev {
             mail: MailSetup {
                 route: Arc::new(|_, _| CAPTURED.to_owned()),
                 development_domains: true,
+                local_host: Some(format!("localhost:{port}")),
                 ..MailSetup::default()
             },
+            mail_in,
             rates: if self.acs_rate_limits { RateProfile::Acs } else { RateProfile::Off },
         };
         let node = Node::open(plan).await?;
         let (ready, first) = describe(&node, port, &tls.ca);
+        let ready = ports.told(ready, "localhost");
         let fresh = matches!(folder, Folder::Fresh(_));
         let unresolved = if self.json { Vec::new() } else { unresolved(&known).await };
         node.run(|| self.tell(&ready, &first, &tls.ca, data, fresh, unresolved)).await
+    }
+
+    fn mail_in(&self) -> Result<MailIn, CliError> {
+        let listen = |port: Option<u16>, choose| match port {
+            Some(port) => listen_local(port, choose).map(|(doors, _)| doors),
+            None => Ok(Vec::new()),
+        };
+        Ok(MailIn {
+            host: "localhost".to_owned(),
+            reports: listen(self.bounce_port, "--bounce-port PORT (0 takes a free one)")?,
+            submission: listen(self.smtp_port, "--smtp-port PORT (0 takes a free one)")?,
+        })
     }
 
     fn folder(&self) -> Result<Folder, CliError> {
@@ -170,11 +194,10 @@ impl Dev {
 
 /// Listens at both loopback addresses, on one port: which of them `localhost` is depends on the machine. One without IPv6
 /// does with the other.
-fn listen_local(port: u16) -> Result<(Vec<Door>, u16), CliError> {
-    const CHOOSE: &str = "--port PORT (0 takes a free one)";
-    let four = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), CHOOSE)?;
+fn listen_local(port: u16, choose: &'static str) -> Result<(Vec<Door>, u16), CliError> {
+    let four = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), choose)?;
     let found = four.address().port();
-    match listen(SocketAddr::from((Ipv6Addr::LOCALHOST, found)), CHOOSE) {
+    match listen(SocketAddr::from((Ipv6Addr::LOCALHOST, found)), choose) {
         Ok(six) => Ok((vec![four, six], found)),
         Err(fault @ CliError::PortInUse { .. }) if port != 0 => Err(fault),
         Err(_) => Ok((vec![four], found)),
@@ -229,7 +252,15 @@ fn describe(node: &Node, port: u16, ca: &Path) -> (Ready, String) {
         }
     });
     let resources = resources.collect();
-    (Ready { endpoint, ca_file: Some(ca.to_owned()), pid: std::process::id(), resources }, first)
+    let ready = Ready {
+        endpoint,
+        ca_file: Some(ca.to_owned()),
+        smtp_submission: None,
+        smtp_reports: None,
+        pid: std::process::id(),
+        resources,
+    };
+    (ready, first)
 }
 
 /// Resources whose own host names this machine does not resolve.

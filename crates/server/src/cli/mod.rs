@@ -7,6 +7,7 @@ mod dev;
 mod doctor;
 mod fault;
 mod machine;
+mod mail;
 mod node;
 mod serve;
 mod signals;

@@ -11,6 +11,7 @@ use store::Cell;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use super::mail::MailIn;
 use super::signals::{Asked, Signals};
 use super::{CliError, cells};
 use crate::config::{CellConfig, EngineConfig, RateProfile, ResourceName};
@@ -52,6 +53,7 @@ pub(super) struct Plan {
     pub(super) rates: RateProfile,
     pub(super) operator: Option<OperatorToken>,
     pub(super) mail: MailSetup,
+    pub(super) mail_in: MailIn,
 }
 
 /// One resource that is served.
@@ -69,6 +71,7 @@ pub(super) struct Node {
     server: Server<App>,
     intake: Intake,
     couriers: Couriers,
+    mail_in: MailIn,
     cells: Vec<Cell>,
     served: Vec<Served>,
     stop: Stop,
@@ -135,8 +138,20 @@ impl Node {
         let couriers = couriers(&plan.cells, &limits);
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
         let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
-        let (doors, certificates) = (plan.doors, plan.certificates);
-        Ok(Self { doors, certificates, app, server, intake, couriers, cells: opened, served, stop, signals })
+        let (doors, certificates, mail_in) = (plan.doors, plan.certificates, plan.mail_in);
+        Ok(Self {
+            doors,
+            certificates,
+            app,
+            server,
+            intake,
+            couriers,
+            mail_in,
+            cells: opened,
+            served,
+            stop,
+            signals,
+        })
     }
 
     /// What is served, in the order of the plan.
@@ -158,6 +173,7 @@ impl Node {
             Dispatcher::new(state, couriers, intake).run(stop_begun(stop)).await;
             None
         });
+        self.mail_in.serve(self.app.state(), &self.certificates, &self.stop, &mut tasks);
         let (server, doors, stop) = (self.server, self.doors, self.stop.clone());
         tasks.spawn(async move { Some(server.run(doors, &stop).await) });
         let begun = ready();

@@ -9,6 +9,7 @@ use clap::Args;
 use guard::signature::AccessKey;
 
 use super::CliError;
+use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
 use crate::config::{Certificate, Config, ResourceConfig};
 use crate::dev::authority;
@@ -44,12 +45,18 @@ impl Serve {
         let (certificates, ca_file) = certificates(&config)?;
         let public = config.listener.public_hosts.first().map(|host| host.as_str().to_owned());
         let host = public.unwrap_or_else(|| "localhost".to_owned());
-        let Config { cells, limits, rates, .. } = config;
-        let mail = MailSetup::default();
+        let mail_in = config.smtp.as_ref().map(MailIn::listen).transpose()?.unwrap_or_default();
+        let Config { cells, limits, rates, smtp, .. } = config;
+        let mut mail = MailSetup::default();
+        if let Some(smtp) = &smtp {
+            smtp.hostname.as_str().clone_into(&mut mail.hostname);
+        }
+        let ports = Ports::of(&mail_in);
+        let doors = vec![door];
         let plan =
-            Plan { doors: vec![door], certificates, cells, resources, limits, rates, operator: None, mail };
+            Plan { doors, certificates, cells, resources, limits, rates, operator: None, mail, mail_in };
         let node = Node::open(plan).await?;
-        let ready = describe(&node, &host, address.port(), ca_file);
+        let ready = ports.told(describe(&node, &host, address.port(), ca_file), &host);
         tracing::info!(%address, resources = ready.resources.len(), "serving");
         node.run(|| self.tell(&ready)).await
     }
@@ -148,7 +155,14 @@ fn describe(node: &Node, host: &str, port: u16, ca_file: Option<PathBuf>) -> Rea
         }
     });
     let resources = resources.collect();
-    Ready { endpoint: at(host), ca_file, pid: std::process::id(), resources }
+    Ready {
+        endpoint: at(host),
+        ca_file,
+        smtp_submission: None,
+        smtp_reports: None,
+        pid: std::process::id(),
+        resources,
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod problem;
 pub mod rates;
 pub mod resource;
 pub mod secret;
+pub mod smtp;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,6 +28,7 @@ pub use problem::{Problem, Problems};
 pub use rates::RateProfile;
 pub use resource::ResourceConfig;
 pub use secret::{SecretError, SecretRef};
+pub use smtp::SmtpConfig;
 
 /// The longest configuration that is read.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -44,6 +46,8 @@ pub struct Config {
     pub limits: Limits,
     /// Which rate limits hold.
     pub rates: RateProfile,
+    /// Where mail comes in; nowhere without it.
+    pub smtp: Option<SmtpConfig>,
 }
 
 /// The configuration of a Chancery server.
@@ -64,6 +68,9 @@ struct RawConfig {
     limits: Limits,
     #[serde(default)]
     rates: rates::RawRates,
+    #[serde(default)]
+    #[schemars(with = "smtp::RawSmtp")]
+    smtp: Option<smtp::RawSmtp>,
 }
 
 impl Config {
@@ -151,6 +158,7 @@ impl RawConfig {
             each(self.resource.unwrap_or_default(), "resource", document, resource::RawResource::check);
         limits::check(&self.limits, document);
         let rates = self.rates.check(document);
+        let smtp = self.smtp.and_then(|smtp| smtp.check(document));
         let cells_known = cells.iter().all(|(_, cell)| cell.is_some());
         let cells: Vec<_> = cells.into_iter().filter_map(|(at, cell)| Some((at, cell?))).collect();
         let resources: Vec<_> =
@@ -163,6 +171,7 @@ impl RawConfig {
             resources: resources.into_iter().map(|(_, resource)| resource).collect(),
             limits: self.limits,
             rates,
+            smtp,
         })
     }
 }

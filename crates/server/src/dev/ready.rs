@@ -16,6 +16,12 @@ pub struct Ready {
     /// What clients must trust; missing when the certificate is the operator's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
+    /// Where programs submit mail, `host:port`; missing where they do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smtp_submission: Option<String>,
+    /// Where bounces and complaints are taken, `host:port`; missing where they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smtp_reports: Option<String>,
     /// The process.
     pub pid: u32,
     /// All resources, the default one first.
@@ -80,14 +86,21 @@ mod tests {
             endpoint: endpoint.clone(),
             connection_string,
         };
-        let ready =
-            Ready { endpoint, ca_file: Some("/d/ca/ca.pem".into()), pid: 7, resources: vec![resource] };
+        let ready = Ready {
+            endpoint,
+            ca_file: Some("/d/ca/ca.pem".into()),
+            pid: 7,
+            resources: vec![resource],
+            smtp_submission: Some("localhost:587".into()),
+            smtp_reports: None,
+        };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ready.json");
         ready.write(&path).unwrap();
         let read: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         let expected = serde_json::json!({
             "endpoint": "https://dev.localhost:8443", "caFile": "/d/ca/ca.pem", "pid": 7,
+            "smtpSubmission": "localhost:587",
             "resources": [{
                 "name": "dev", "geography": "europe", "endpoint": "https://dev.localhost:8443",
                 "connectionString": "endpoint=https://dev.localhost:8443/;accesskey=a2V5",

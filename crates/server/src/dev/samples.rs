@@ -104,7 +104,14 @@ mod tests {
             endpoint: own,
         };
         let endpoint = "https://localhost:8443".to_owned();
-        let ready = Ready { endpoint, ca_file: None, pid: 1, resources: vec![resource] };
+        let ready = Ready {
+            endpoint,
+            ca_file: None,
+            pid: 1,
+            resources: vec![resource],
+            smtp_submission: None,
+            smtp_reports: None,
+        };
         let connection_string = connection_string(&ready.endpoint, "a2V5");
         let (ca, data) = (Path::new("/d/ca/ca.pem"), Path::new("/d"));
         Samples { ready: &ready, connection_string: &connection_string, ca, data, fresh, unresolved }.text()

@@ -164,7 +164,11 @@ impl TestApp {
             operator: OperatorToken::parse(OPERATOR),
             delivery: Arc::new(delivery),
             events: Arc::new(EventRouter::default()),
-            email: Arc::new(EmailState::new(MailSetup { development_domains: true, ..MailSetup::default() })),
+            email: Arc::new(EmailState::new(MailSetup {
+                development_domains: true,
+                local_host: Some("localhost:8443".to_owned()),
+                ..MailSetup::default()
+            })),
         };
         let app = Arc::new(App::new(setup));
         let engine = Arc::clone(&grounds[0].engine);

@@ -64,6 +64,8 @@ impl World {
             "id" => encoded(&self.member.raw_id),
             "chatThreadId" => encoded(thread),
             "chatMessageId" => self.message.clone(),
+            "resource" => self.test.resource().name().to_owned(),
+            "smtpUser" => "0".repeat(32),
             other => other.to_owned(),
         })
     }
@@ -77,6 +79,7 @@ impl World {
             "operator.queue.pause" | "operator.queue.resume" | "operator.queue.hurry" => {
                 json!({ "resource": self.test.resource().name() })
             }
+            "operator.email.put_smtp_user" => json!({ "username": self.test.canary() }),
             "chat.create_thread" => json!({ "topic": self.test.canary() }),
             "chat.update_thread" => json!({ "topic": self.test.canary() }),
             "chat.send_message" | "chat.update_message" => json!({ "content": self.test.canary() }),

@@ -47,9 +47,10 @@ fn what_is_built_of_acs_is_logged_counted_and_guarded() {
 }
 
 #[test]
-fn only_health_and_signing_keys_are_public() {
+fn only_health_and_signing_keys_and_unsubscribing_are_public() {
     let public: Vec<_> = OPERATIONS.iter().filter(|o| o.access == Access::Public).map(|o| o.path).collect();
-    assert_eq!(public, ["/health/live", "/health/ready", "/.well-known/jwks.json"]);
+    let unsubscribe = "/emails/unsubscribe/{token}";
+    assert_eq!(public, ["/health/live", "/health/ready", "/.well-known/jwks.json", unsubscribe, unsubscribe]);
 }
 
 #[test]
