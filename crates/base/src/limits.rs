@@ -51,6 +51,10 @@ pub const MAX_SMTP_CONNECTIONS: usize = 256;
 pub const MAX_REPORT: usize = 1024 * 1024;
 /// The most recipients of one report that are heeded; a report on our mail names one.
 pub const MAX_REPORT_RECIPIENTS: usize = 100;
+/// How many rules the development outbox of one resource may have; past it 400.
+pub const MAX_OUTBOX_RULES: usize = 100;
+/// How many items the development outbox of one resource keeps; the oldest go first.
+pub const MAX_OUTBOX_ITEMS: usize = 5_000;
 /// The most headers of its own that one mail may bring; past it 400.
 pub const MAX_MAIL_HEADERS: usize = 64;
 /// The most attachments of one mail; past it 400. Their size is bounded by that of the request.

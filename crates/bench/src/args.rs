@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Crash(CrashArgs),
     /// Mails relayed to Postfix's sink, signed and sealed, beside Postfix with and without OpenDKIM.
     Email(EmailArgs),
+    /// Kills the server while mails go out: each must end in one final status, and reach the peer.
+    QueueCrash(QueueCrashArgs),
     /// The first ceiling alone: a bare TLS endpoint that parses and echoes JSON. Serves until its input ends.
     CeilingHttp(CeilingHttpArgs),
     /// The second ceiling alone: append and fdatasync with group commit.
@@ -131,6 +133,22 @@ pub(crate) struct EmailArgs {
     /// Rounds, alternating with the peers; medians are printed.
     #[arg(long, value_name = "NUMBER", default_value_t = 3)]
     pub(crate) rounds: usize,
+}
+
+/// Options of `queue-crash`.
+#[derive(Clone, Debug, Group)]
+pub(crate) struct QueueCrashArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Mails to be accepted.
+    #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
+    pub(crate) mails: usize,
+    /// How often to kill.
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    pub(crate) kills: usize,
+    /// Mails under way at once, as the server is configured (`mail_sessions`).
+    #[arg(long, value_name = "NUMBER", default_value_t = 16)]
+    pub(crate) sessions: usize,
 }
 
 /// Options of `ceiling-http`.

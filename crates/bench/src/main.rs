@@ -78,6 +78,7 @@ async fn dispatch(command: &Command) -> Result<bool> {
         Command::Read(args) => read::run(args).await,
         Command::Idle(args) => idle::run(args).await,
         Command::Crash(args) => crash::run(args).await,
+        Command::QueueCrash(args) => outbound::crash::run(args).await,
         Command::Email(args) => outbound::mail::run(args).await,
         Command::CeilingHttp(args) => ceiling::http::main(&args.ready_file).await.map(|()| true),
         Command::CeilingLog(args) => {

@@ -2,4 +2,7 @@
 //! output, keeps nothing and asks nobody: bytes in, values or bytes out.
 
 pub mod mail;
+pub mod numbers;
+pub mod outbox;
 pub mod smtp;
+pub mod text;

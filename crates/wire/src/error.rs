@@ -138,6 +138,13 @@ impl ApiError {
         Self::new(401, "IdentityNotOwned", "Provided identity doesn't belong to the resource.")
     }
 
+    /// 401 `SenderNotOwned`: texts may not be sent from this number, short code or name of the resource.
+    #[must_use]
+    pub fn sender_not_owned() -> Self {
+        Self::new(401, "SenderNotOwned", "The sender does not belong to the resource, or may not send texts.")
+            .with_target("from")
+    }
+
     /// 403 `Forbidden`: authenticated, but not allowed (missing scope, not a participant, not the author).
     #[must_use]
     pub fn forbidden() -> Self {

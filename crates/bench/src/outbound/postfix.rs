@@ -179,7 +179,7 @@ async fn signer(root: &Path, port: u16) -> Result<Owned> {
 }
 
 /// Waits until something listens at a port.
-async fn listening(port: u16) -> Result<()> {
+pub(super) async fn listening(port: u16) -> Result<()> {
     let watch = Stopwatch::start();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         if watch.elapsed() > START {

@@ -20,7 +20,8 @@ use crate::dev::directory::{self, Known, Wanted};
 use crate::dev::lock::FolderLock;
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
 use crate::dev::samples::Samples;
-use crate::dev::{authority, files};
+use crate::dev::{authority, files, token};
+use crate::http::operator::OperatorToken;
 use crate::net::{CertificateFiles, Door};
 use crate::service::email::MailSetup;
 
@@ -115,6 +116,7 @@ impl Dev {
         let dns = names(&known);
         let ips = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         let tls = authority::ensure(data, &dns, &ips, now)?;
+        let operator = token::ensure(data, &SystemRng)?;
         let (cells, resources) = place(data, &known, key.as_ref());
         let plan = Plan {
             doors,
@@ -122,7 +124,8 @@ impl Dev {
             cells,
             resources,
             limits: Limits::default(),
-            operator: None,
+            operator: Some(operator.clone()),
+            capture: true,
             mail: MailSetup {
                 route: Arc::new(|_, _| CAPTURED.to_owned()),
                 development_domains: true,
@@ -133,7 +136,7 @@ impl Dev {
             rates: if self.acs_rate_limits { RateProfile::Acs } else { RateProfile::Off },
         };
         let node = Node::open(plan).await?;
-        let (ready, first) = describe(&node, port, &tls.ca);
+        let (ready, first) = describe(&node, port, &tls.ca, &operator);
         let ready = ports.told(ready, "localhost");
         let fresh = matches!(folder, Folder::Fresh(_));
         let unresolved = if self.json { Vec::new() } else { unresolved(&known).await };
@@ -180,6 +183,7 @@ impl Dev {
         fresh: bool,
         unresolved: Vec<String>,
     ) -> Result<(), CliError> {
+        ready.write_running(data).map_err(|fault| CliError::Folder { path: data.to_owned(), fault })?;
         if let Some(path) = &self.ready_file {
             ready.write(path).map_err(|fault| CliError::ReadyFile { path: path.clone(), fault })?;
         }
@@ -238,7 +242,7 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
 }
 
 /// What to tell, and the connection string of the first resource at `localhost`, which every machine resolves.
-fn describe(node: &Node, port: u16, ca: &Path) -> (Ready, String) {
+fn describe(node: &Node, port: u16, ca: &Path, operator: &OperatorToken) -> (Ready, String) {
     let endpoint = format!("https://localhost:{port}");
     let first = node.served().first().map_or("", |one| one.primary_key.expose().as_str());
     let first = connection_string(&endpoint, first);
@@ -252,15 +256,10 @@ fn describe(node: &Node, port: u16, ca: &Path) -> (Ready, String) {
         }
     });
     let resources = resources.collect();
-    let ready = Ready {
-        endpoint,
-        ca_file: Some(ca.to_owned()),
-        smtp_submission: None,
-        smtp_reports: None,
-        pid: std::process::id(),
-        resources,
-    };
-    (ready, first)
+    let admin_token = Some(operator.expose().clone());
+    let ca_file = Some(ca.to_owned());
+    let pid = std::process::id();
+    (Ready { endpoint, ca_file, pid, admin_token, resources, ..Ready::default() }, first)
 }
 
 /// Resources whose own host names this machine does not resolve.

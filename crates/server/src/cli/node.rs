@@ -11,6 +11,7 @@ use store::Cell;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use super::captured::Captured;
 use super::mail::MailIn;
 use super::signals::{Asked, Signals};
 use super::{CliError, cells};
@@ -52,6 +53,8 @@ pub(super) struct Plan {
     pub(super) limits: Limits,
     pub(super) rates: RateProfile,
     pub(super) operator: Option<OperatorToken>,
+    /// Whether what would leave is kept in the development outbox instead.
+    pub(super) capture: bool,
     pub(super) mail: MailSetup,
     pub(super) mail_in: MailIn,
 }
@@ -72,6 +75,7 @@ pub(super) struct Node {
     intake: Intake,
     couriers: Couriers,
     mail_in: MailIn,
+    captured: Option<Captured>,
     cells: Vec<Cell>,
     served: Vec<Served>,
     stop: Stop,
@@ -135,7 +139,11 @@ impl Node {
             events: Arc::new(EventRouter::default()),
             email: Arc::new(EmailState::new(plan.mail)),
         }));
-        let couriers = couriers(&plan.cells, &limits);
+        let (mut couriers, mut captured) = (couriers(&plan.cells, &limits), None);
+        if plan.capture {
+            let (with, outbox) = Captured::attach(app.state(), &opened, couriers);
+            (couriers, captured) = (with, Some(outbox));
+        }
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
         let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
         let (doors, certificates, mail_in) = (plan.doors, plan.certificates, plan.mail_in);
@@ -147,6 +155,7 @@ impl Node {
             intake,
             couriers,
             mail_in,
+            captured,
             cells: opened,
             served,
             stop,
@@ -169,6 +178,13 @@ impl Node {
         });
         let (state, stop, intake) = (Arc::clone(self.app.state()), self.stop.clone(), self.intake);
         let couriers = self.couriers;
+        if let Some(captured) = self.captured {
+            let stop = self.stop.clone();
+            tasks.spawn(async move {
+                captured.run(stop_begun(stop)).await;
+                None
+            });
+        }
         tasks.spawn(async move {
             Dispatcher::new(state, couriers, intake).run(stop_begun(stop)).await;
             None

@@ -7,6 +7,7 @@ mod explain;
 mod limits;
 pub mod listener;
 pub mod name;
+mod operator;
 mod problem;
 pub mod rates;
 pub mod resource;
@@ -48,6 +49,8 @@ pub struct Config {
     pub rates: RateProfile,
     /// Where mail comes in; nowhere without it.
     pub smtp: Option<SmtpConfig>,
+    /// Where the operator's token is; without one nobody gets into the operator's plane.
+    pub operator: Option<SecretRef>,
 }
 
 /// The configuration of a Chancery server.
@@ -71,6 +74,7 @@ struct RawConfig {
     #[serde(default)]
     #[schemars(with = "smtp::RawSmtp")]
     smtp: Option<smtp::RawSmtp>,
+    operator: operator::RawOperator,
 }
 
 impl Config {
@@ -159,6 +163,7 @@ impl RawConfig {
         limits::check(&self.limits, document);
         let rates = self.rates.check(document);
         let smtp = self.smtp.and_then(|smtp| smtp.check(document));
+        let operator = self.operator.check(document);
         let cells_known = cells.iter().all(|(_, cell)| cell.is_some());
         let cells: Vec<_> = cells.into_iter().filter_map(|(at, cell)| Some((at, cell?))).collect();
         let resources: Vec<_> =
@@ -172,6 +177,7 @@ impl RawConfig {
             limits: self.limits,
             rates,
             smtp,
+            operator,
         })
     }
 }

@@ -30,6 +30,8 @@ use crate::service::delivery::Delivery;
 use crate::service::email::EmailState;
 use crate::service::events::EventRouter;
 use crate::service::identity::IdentityCache;
+use crate::service::outbox::Inbox;
+use crate::service::sms::SmsState;
 
 /// The longest body of an operation that reads none: some clients send `{}` with everything.
 const UNREAD_BODY: usize = 1024;
@@ -103,10 +105,12 @@ impl App {
             rng: setup.rng,
             identities: IdentityCache::new(),
             chat: ChatState::new(),
+            sms: SmsState::new(),
             health: setup.health,
             operator: setup.operator,
             delivery: setup.delivery,
             events: setup.events,
+            outbox: Inbox::default(),
             email: setup.email,
             jobs: Jobs::default(),
             rates: Rates::new(setup.rates),
@@ -229,7 +233,8 @@ impl App {
 
     /// Past the limit of failures from one address, 429 takes the place of 401.
     fn slow_down(&self, error: ApiError, offered: bool, peer: IpAddr) -> ApiError {
-        if error.status() != 401 || error.code() == "IdentityNotOwned" || !offered {
+        if error.status() != 401 || matches!(error.code(), "IdentityNotOwned" | "SenderNotOwned") || !offered
+        {
             return error;
         }
         self.failures.count(peer, self.state.clock.now()).map_or(error, ApiError::too_many_requests)

@@ -9,6 +9,9 @@ use wire::operation::{Access, OPERATIONS, Operation};
 /// Every scope there is.
 pub(crate) const ALL: [&str; 5] = ["chat", "chat.join", "chat.join.limited", "voip", "voip.join"];
 
+/// A domain of the resource under test, where one is needed.
+const DOMAIN: &str = "contoso.example";
+
 /// A thread with two participants and a message, in the resource under test.
 pub(crate) struct World {
     pub(crate) test: TestApp,
@@ -16,6 +19,8 @@ pub(crate) struct World {
     pub(crate) member: TestUser,
     pub(crate) thread: String,
     pub(crate) message: String,
+    /// What was made for an operation to be done to: see [`World::for_operation`].
+    made: String,
 }
 
 impl World {
@@ -34,9 +39,43 @@ impl World {
         });
         let made = test.call("POST", "/chat/threads").by(&owner).json(&new).send().await.expect(201).json();
         let thread = made["chatThread"]["id"].as_str().unwrap().to_owned();
-        let mut world = Self { test, owner, member, thread, message: String::new() };
+        let mut world = Self { test, owner, member, thread, message: String::new(), made: String::new() };
         world.message = world.say().await;
         world
+    }
+
+    /// With what the operation is done to, where that is not there in every world.
+    pub(crate) async fn for_operation(operation: &Operation) -> Self {
+        let mut world = Self::new().await;
+        let text = |answer: &Answer| answer.json()["id"].as_str().unwrap_or_default().to_owned();
+        world.made = match operation.name {
+            "email.get_send_result" | "operator.email.get_mail" => text(&world.first("email.send").await),
+            "operator.email.delete_suppression" => text(&world.first("operator.email.suppress").await),
+            "operator.email.rotate_domain" => {
+                let view = world.first("operator.email.put_domain").await.json();
+                for record in view["records"].as_array().unwrap() {
+                    let value = record["value"].as_str().unwrap();
+                    world.test.dns.set(record["name"].as_str().unwrap(), &[value]);
+                }
+                text(&world.first("operator.email.verify_domain").await)
+            }
+            "operator.email.delete_sender" => {
+                world.first("operator.email.put_domain").await;
+                text(&world.first("operator.email.put_sender").await)
+            }
+            "operator.email.get_domain"
+            | "operator.email.delete_domain"
+            | "operator.email.verify_domain"
+            | "operator.email.put_sender" => text(&world.first("operator.email.put_domain").await),
+            _ => String::new(),
+        };
+        world
+    }
+
+    /// An operation that must be done before another.
+    async fn first(&self, name: &str) -> Answer {
+        let operation = wire::operation::by_name(name).unwrap();
+        self.perform(operation).await.expect(operation.success)
     }
 
     /// One more message of the owner.
@@ -66,6 +105,9 @@ impl World {
             "chatMessageId" => self.message.clone(),
             "resource" => self.test.resource().name().to_owned(),
             "smtpUser" => "0".repeat(32),
+            "domain" => DOMAIN.to_owned(),
+            "sender" => "info".to_owned(),
+            "operationId" | "mail" | "suppression" if !self.made.is_empty() => self.made.clone(),
             other => other.to_owned(),
         })
     }
@@ -80,6 +122,14 @@ impl World {
                 json!({ "resource": self.test.resource().name() })
             }
             "operator.email.put_smtp_user" => json!({ "username": self.test.canary() }),
+            "email.send" => json!({
+                "senderAddress": "donotreply@contoso.chancery.test",
+                "content": { "subject": self.test.canary(), "plainText": self.test.canary() },
+                "recipients": { "to": [{ "address": format!("{}@example.com", self.test.canary()) }] },
+            }),
+            "operator.email.suppress" | "operator.email.explain_suppression" => {
+                json!({ "address": format!("{}@example.com", self.test.canary()) })
+            }
             "chat.create_thread" => json!({ "topic": self.test.canary() }),
             "chat.update_thread" => json!({ "topic": self.test.canary() }),
             "chat.send_message" | "chat.update_message" => json!({ "content": self.test.canary() }),

@@ -1,9 +1,9 @@
 //! Phone numbers: the inventory of a geography, and who holds which.
 
-use store::KeyspaceDef;
+mod holder;
+mod release;
+mod rows;
 
-/// All keyspaces of this service.
-#[must_use]
-pub fn keyspaces() -> Vec<&'static KeyspaceDef> {
-    Vec::new()
-}
+pub use holder::{MayText, Sender, expect_held, holder, key, may_text, may_text_in};
+pub use release::{OnRelease, Released};
+pub use rows::{NumberKey, held_scope, keyspaces};

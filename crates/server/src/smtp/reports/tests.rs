@@ -9,7 +9,7 @@ use crate::service::delivery::{Errand, Intake};
 use crate::service::email::Reason;
 use crate::testing::TestApp;
 
-const HOST: &str = "localhost";
+const HOST: &str = "mail.chancery.test";
 
 /// A resource that has sent mail, and the door that reports come by.
 struct World {
@@ -105,12 +105,13 @@ async fn only_addresses_of_our_own_mail_are_taken() {
     let good = &paths[0];
     assert_eq!(world.rcpt(good).await, 250);
     assert_eq!(world.rcpt(&good.to_ascii_uppercase()).await, 250, "in whatever case it comes back");
-    assert_eq!(world.rcpt("Complaints@localhost").await, 250);
+    assert_eq!(world.rcpt("Complaints@mail.chancery.test").await, 250);
     let (local, _) = good.split_once('@').unwrap();
     let forged = format!("{}{}@{HOST}", &local[..62], if local.ends_with('a') { "i" } else { "a" });
     let other_code = format!("b-{}@{HOST}", "a".repeat(61));
     let elsewhere = format!("{local}@example.org");
-    for bad in [&forged, &other_code, &elsewhere, "postmaster@localhost", "ada@example.com", "x", ""] {
+    for bad in [&forged, &other_code, &elsewhere, "postmaster@mail.chancery.test", "ada@example.com", "x", ""]
+    {
         assert_eq!(world.rcpt(bad).await, 550, "{bad}");
     }
 }
@@ -161,7 +162,7 @@ async fn an_answering_machine_is_no_bounce() {
     let absent = "From: ada@example.com\nSubject: Undelivered Mail Returned to Sender\n\nI am on holiday.\n";
     assert_eq!(world.letter(&paths[0], absent).await, 250);
     assert_eq!(world.status(mail).await, [Status::Delivered]);
-    assert_eq!(world.letter("complaints@localhost", absent).await, 550, "no mailbox is here");
+    assert_eq!(world.letter("complaints@mail.chancery.test", absent).await, 550, "no mailbox is here");
 }
 
 #[tokio::test]
@@ -184,14 +185,20 @@ async fn a_complaint_suppresses_until_somebody_lifts_it() {
     assert_eq!(world.letter(&paths[0], &complaint("x@example.org", "ada@example.com")).await, 250);
     assert_eq!(world.reasons("ada@example.com").await, [Reason::Complaint]);
     let (_, paths) = world.sent(&["bob@example.com"]).await;
-    assert_eq!(world.letter("complaints@localhost", &complaint(&paths[0], "bob@example.com")).await, 250);
+    assert_eq!(
+        world.letter("complaints@mail.chancery.test", &complaint(&paths[0], "bob@example.com")).await,
+        250
+    );
     assert_eq!(world.reasons("bob@example.com").await, [Reason::Complaint]);
-    let made_up = format!("b-{}@localhost", "a".repeat(61));
-    assert_eq!(world.letter("complaints@localhost", &complaint(&made_up, "eve@example.com")).await, 250);
+    let made_up = format!("b-{}@mail.chancery.test", "a".repeat(61));
+    assert_eq!(
+        world.letter("complaints@mail.chancery.test", &complaint(&made_up, "eve@example.com")).await,
+        250
+    );
     assert!(world.reasons("eve@example.com").await.is_empty());
     let (_, paths) = world.sent(&["dan@example.com"]).await;
     let praise = complaint(&paths[0], "dan@example.com").replace("abuse", "not-spam");
-    assert_eq!(world.letter("complaints@localhost", &praise).await, 250);
+    assert_eq!(world.letter("complaints@mail.chancery.test", &praise).await, 250);
     assert!(world.reasons("dan@example.com").await.is_empty());
 }
 

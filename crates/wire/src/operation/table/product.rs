@@ -4,7 +4,7 @@ use http::Method;
 
 use crate::operation::{Access, Area, Audit, Body, Operation};
 
-const fn public(name: &'static str, path: &'static str) -> Operation {
+pub(super) const fn public(name: &'static str, path: &'static str) -> Operation {
     Operation {
         name,
         area: Area::Product,
