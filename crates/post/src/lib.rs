@@ -5,5 +5,6 @@ pub mod mail;
 pub mod numbers;
 pub mod outbox;
 pub mod smpp;
+pub mod smtp;
 pub mod text;
 pub mod webhook;

@@ -4,6 +4,7 @@
 pub mod capture;
 pub mod smpp;
 pub mod webhook;
+pub mod postmaster;
 
 use std::io;
 use std::time::Duration;

@@ -9,6 +9,7 @@ mod dev;
 mod doctor;
 mod fault;
 mod machine;
+mod mail;
 mod node;
 mod operate;
 mod serve;

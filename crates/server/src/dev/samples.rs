@@ -118,7 +118,8 @@ mod tests {
         };
         let endpoint = "https://localhost:8443".to_owned();
         let admin_token = Some("dG9rZW4".to_owned());
-        let ready = Ready { endpoint, ca_file: None, pid: 1, admin_token, resources: vec![resource] };
+        let resources = vec![resource];
+        let ready = Ready { endpoint, pid: 1, admin_token, resources, ..Ready::default() };
         let connection_string = connection_string(&ready.endpoint, "a2V5");
         let (ca, data) = (Path::new("/d/ca/ca.pem"), Path::new("/d"));
         Samples { ready: &ready, connection_string: &connection_string, ca, data, fresh, unresolved }.text()

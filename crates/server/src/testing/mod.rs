@@ -176,6 +176,7 @@ impl TestApp {
             events: Arc::new(EventRouter::default()),
             email: Arc::new(EmailState::new(MailSetup {
                 development_domains: true,
+                local_host: Some("localhost:8443".to_owned()),
                 hostname: "mail.chancery.test".to_owned(),
                 lookup: Arc::clone(&dns) as _,
                 ..MailSetup::default()

@@ -158,6 +158,7 @@ impl World {
             "chatThreadId" => encoded(thread),
             "chatMessageId" => self.message.clone(),
             "resource" => self.test.resource().name().to_owned(),
+            "smtpUser" => "0".repeat(32),
             "domain" => DOMAIN.to_owned(),
             "sender" => "info".to_owned(),
             "operationId" | "mail" | "suppression" | "item" if !self.made.is_empty() => self.made.clone(),
@@ -188,6 +189,7 @@ impl World {
             "outbox.receive" => {
                 json!({ "from": "+14255550100", "to": "+18335550100", "text": self.test.canary() })
             }
+            "operator.email.put_smtp_user" => json!({ "username": self.test.canary() }),
             "email.send" => json!({
                 "senderAddress": "donotreply@contoso.chancery.test",
                 "content": { "subject": self.test.canary(), "plainText": self.test.canary() },

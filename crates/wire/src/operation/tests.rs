@@ -50,11 +50,13 @@ fn what_is_built_of_acs_is_logged_counted_and_guarded() {
 }
 
 #[test]
-fn only_health_signing_keys_and_an_empty_page_are_public() {
+fn only_health_signing_keys_unsubscribing_and_an_empty_page_are_public() {
     let public: Vec<_> = OPERATIONS.iter().filter(|o| o.access == Access::Public).map(|o| o.path).collect();
+    let unsubscribe = "/emails/unsubscribe/{token}";
     let page = ["/operator/outbox", "/operator/outbox/page.js", "/operator/outbox/page.css"];
     assert_eq!(public[..3], ["/health/live", "/health/ready", "/.well-known/jwks.json"]);
-    assert_eq!(public[3..], page);
+    assert_eq!(public[3..5], [unsubscribe, unsubscribe]);
+    assert_eq!(public[5..], page);
 }
 
 #[test]
