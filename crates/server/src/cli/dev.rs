@@ -21,6 +21,7 @@ use crate::dev::ready::{Ready, ReadyResource, connection_string};
 use crate::dev::samples::Samples;
 use crate::dev::{authority, files};
 use crate::net::{CertificateFiles, Door};
+use crate::service::sms::senders::Senders;
 
 const EXAMPLES: &str = "Examples:\n  \
     chancery dev\n  \
@@ -201,6 +202,7 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
             cell: at,
             first_key: key.cloned(),
             public_hosts: Vec::new(),
+            senders: Senders::for_development(),
         });
     }
     (cells, placed)
