@@ -3,6 +3,7 @@
 
 mod auth;
 mod chat;
+mod email;
 mod sms;
 
 /// One log table.
@@ -85,7 +86,15 @@ pub static COMMON: &[Column] = &[
 ];
 
 /// Every table.
-pub static TABLES: &[&LogTable] = &[&auth::TABLE, &chat::TABLE, &sms::TABLE, &sms::OPT_OUTS];
+pub static TABLES: &[&LogTable] = &[
+    &auth::TABLE,
+    &chat::TABLE,
+    &email::SEND,
+    &email::STATUS,
+    &email::ENGAGEMENT,
+    &sms::TABLE,
+    &sms::OPT_OUTS,
+];
 
 /// The table of this name. Names are case-sensitive, as in KQL.
 #[must_use]
@@ -138,6 +147,31 @@ mod tests {
              DurationMs int, Level string, OperationName string, OperationVersion string, PlatformType string, \
              ResultDescription string, ResultSignature string, ResultType string, SdkType string, URI string, \
              UserId string"
+        );
+    }
+
+    #[test]
+    fn the_mail_tables_have_the_documented_columns() {
+        let table = by_name("ACSEmailSendMailOperational").unwrap();
+        assert_eq!(
+            documented(table),
+            "AttachmentsCount int, BccRecipientsCount int, Category string, CcRecipientsCount int, \
+             CorrelationId string, Location string, OperationName string, OperationVersion string, Size real, \
+             ToRecipientsCount int, TrafficSource string, UniqueRecipientsCount int"
+        );
+        let table = by_name("ACSEmailStatusUpdateOperational").unwrap();
+        assert_eq!(
+            documented(table),
+            "Category string, CorrelationId string, DeliveryStatus string, EnhancedSmtpStatusCode string, \
+             FailureMessage string, FailureReason string, IsHardBounce string, Location string, \
+             OperationName string, OperationVersion string, RecipientId string, SenderDomain string, \
+             SenderUsername string, SmtpStatusCode string"
+        );
+        let table = by_name("ACSEmailUserEngagementOperational").unwrap();
+        assert_eq!(
+            documented(table),
+            "Category string, CorrelationId string, EngagementContext string, EngagementType string, \
+             Location string, OperationName string, OperationVersion string, RecipientId string, UserAgent string"
         );
     }
 

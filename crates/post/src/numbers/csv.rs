@@ -67,9 +67,8 @@ pub fn read(text: &str) -> Result<Inventory, Vec<Fault>> {
     let columns = columns(&header).map_err(|what| vec![Fault::new(1, what)])?;
     let (mut into, mut faults) = (Building::default(), Vec::new());
     for line in lines {
-        let outcome = line.and_then(|(at, fields)| {
-            into.add(at, &columns, &fields).map_err(|what| Fault::new(at, what))
-        });
+        let outcome = line
+            .and_then(|(at, fields)| into.add(at, &columns, &fields).map_err(|what| Fault::new(at, what)));
         if let Err(fault) = outcome {
             faults.push(fault);
         }
@@ -95,7 +94,8 @@ fn columns(header: &[String]) -> Result<Columns, String> {
         let name = name.trim();
         let known = COLUMNS.iter().position(|known| known.eq_ignore_ascii_case(name));
         let Some(known) = known else {
-            let shown: String = name.chars().take(32).filter(|c| c.is_ascii_alphabetic() || *c == '_').collect();
+            let shown: String =
+                name.chars().take(32).filter(|c| c.is_ascii_alphabetic() || *c == '_').collect();
             return Err(format!("`{shown}` is no column; there are {}", COLUMNS.join(", ")));
         };
         if names.contains(&known) {
@@ -150,7 +150,9 @@ impl Building {
         }
         if let Some(area) = &offer.area_code {
             // After a calling code of one to three digits.
-            let fits = |number: u64| (1..=3).any(|at| number.to_string().get(at..).is_some_and(|n| n.starts_with(area)));
+            let fits = |number: u64| {
+                (1..=3).any(|at| number.to_string().get(at..).is_some_and(|n| n.starts_with(area)))
+            };
             if !fits(first) || !fits(last) {
                 return Err("the number does not begin with a calling code and this area_code".into());
             }
@@ -175,8 +177,10 @@ impl Building {
 fn range(text: &str) -> Result<(u64, u64), String> {
     let (first, last) = text.split_once(TO).unwrap_or((text, text));
     let read = |text: &str| -> Result<(u64, usize), String> {
-        let number: PhoneNumber =
-            text.trim().parse().map_err(|_| "number is no number: write it as +14255550123, or as first..last")?;
+        let number: PhoneNumber = text
+            .trim()
+            .parse()
+            .map_err(|_| "number is no number: write it as +14255550123, or as first..last")?;
         let digits = number.digits();
         Ok((digits.parse().map_err(|_| "number is no number")?, digits.len()))
     };

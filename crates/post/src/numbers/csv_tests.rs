@@ -41,7 +41,10 @@ fn every_column_and_a_quoted_field() {
     assert_eq!(offer.division, Some(Division { short: "ENG".into(), name: "England".into() }));
     assert!(offer.not_for_resale);
     let operator = offer.operator.as_ref().unwrap();
-    assert_eq!((operator.country_code.as_deref(), operator.network_code.as_deref()), (Some("234"), Some("15")));
+    assert_eq!(
+        (operator.country_code.as_deref(), operator.network_code.as_deref()),
+        (Some("234"), Some("15"))
+    );
 }
 
 #[test]
@@ -59,7 +62,10 @@ fn offers_are_shared_and_numbers_are_not() {
     let read = lines(HEAD, &["+14255550123,US,mobile,inbound,none", "+14255550124,US,mobile,inbound,none"]);
     let read = read.unwrap();
     assert_eq!((read.offers.len(), read.numbers.len()), (1, 2));
-    let faults = lines(HEAD, &["+14255550120..+14255550129,US,mobile,inbound,none", "+14255550124,US,mobile,inbound,none"]);
+    let faults = lines(
+        HEAD,
+        &["+14255550120..+14255550129,US,mobile,inbound,none", "+14255550124,US,mobile,inbound,none"],
+    );
     assert_eq!(faults.unwrap_err(), [Fault::new(3, "a number of this line is in line 2 already")]);
 }
 
@@ -112,7 +118,10 @@ fn heads_that_are_wrong() {
     assert!(head("number,country,type,calling").what.contains("sms is missing"));
     assert!(head("number,number,country,type,calling,sms").what.contains("twice"));
     assert!(head(HEAD).what.contains("no number"));
-    assert!(!head("+14255550123,US,mobile,inbound,none").what.contains("425"), "a forgotten head quotes nothing");
+    assert!(
+        !head("+14255550123,US,mobile,inbound,none").what.contains("425"),
+        "a forgotten head quotes nothing"
+    );
 }
 
 #[test]
@@ -130,7 +139,8 @@ fn limits_at_and_past_them() {
     let range = |count: usize| format!("+14255000000..+1425500{:04},US,mobile,inbound,none", count - 1);
     assert_eq!(lines(HEAD, &[&range(MAX_NUMBERS)]).unwrap().numbers.len(), MAX_NUMBERS);
     assert!(fault(HEAD, &range(MAX_NUMBERS + 1)).contains("more than 4000"));
-    let field = |length: usize| format!("+14255550123,US,mobile,inbound,none,,,,,{},,,,,,", "x".repeat(length));
+    let field =
+        |length: usize| format!("+14255550123,US,mobile,inbound,none,,,,,{},,,,,,", "x".repeat(length));
     assert!(lines(ALL, &[&field(MAX_FIELD)]).is_ok());
     assert!(fault(ALL, &field(MAX_FIELD + 1)).contains("longer than"));
     assert!(fault(ALL, &field(3).replace("xxx", "x\tx\u{1}")).contains("control character"));

@@ -16,7 +16,12 @@ pub struct Country {
     pub trunk: &'static str,
 }
 
-const fn country(iso: &'static str, name: &'static str, calling: &'static str, trunk: &'static str) -> Country {
+const fn country(
+    iso: &'static str,
+    name: &'static str,
+    calling: &'static str,
+    trunk: &'static str,
+) -> Country {
     Country { iso, name, calling, trunk }
 }
 

@@ -2,6 +2,7 @@
 //! and their octets decoded as one, so that a character cut in two by its sender is whole again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 use base::{Personal, Timestamp};
@@ -91,6 +92,13 @@ pub struct Part {
     pub body: Vec<u8>,
 }
 
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What it says is a person's.
+        f.debug_struct("Part").field("script", &self.script).field("octets", &self.body.len()).finish()
+    }
+}
+
 /// What parts in their order say.
 #[must_use]
 pub fn decode<'a>(parts: impl IntoIterator<Item = &'a Part>) -> String {
@@ -143,76 +151,148 @@ pub struct Whole {
     pub parts: u32,
     /// How many there should have been.
     pub total: u32,
+    reference: u16,
+    serial: u64,
 }
 
-type Key = (Ends, u16, u8);
+/// What became of a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It waits for others, or for what becomes of its whole text.
+    Waiting,
+    /// The text is whole. Say with [`Assembler::settle`] whether it could be kept.
+    Whole(Whole),
+    /// It belongs to a text that was kept; the sender did not hear so.
+    Known,
+}
+
+type Key = (Ends, u16, u32);
+
+enum Phase {
+    Collecting,
+    /// Given out; whether it is kept is not known yet.
+    Given,
+    /// Kept; remembered for a while, so that a part that comes again is known.
+    Kept,
+}
 
 struct Waiting {
     since: Timestamp,
+    serial: u64,
+    phase: Phase,
     parts: BTreeMap<u8, Part>,
 }
 
-/// Holds parts until their texts are whole.
+/// Holds parts until their texts are whole and kept.
 #[derive(Default)]
 pub struct Assembler {
+    serial: u64,
     waiting: BTreeMap<Key, Waiting>,
-    /// The same, by age.
+    /// Those of them that are not given out, by age.
     ages: BTreeSet<(Timestamp, Key)>,
 }
 
 impl Assembler {
-    /// Takes a part; the text when it is whole now. A part that came before is taken again and changes nothing.
-    pub fn take(&mut self, ends: Ends, place: Place, part: Part, now: Timestamp) -> Option<Whole> {
-        let key = (ends, place.reference, place.total);
+    /// Takes a part. One that came before changes nothing. A part that differs from the one at its place begins another
+    /// text when the text before it was whole: senders count their references in a small circle.
+    pub fn take(&mut self, ends: Ends, place: Place, part: Part, now: Timestamp) -> Taken {
+        let key = (ends, place.reference, u32::from(place.total));
+        if let Some(before) = self.waiting.get(&key) {
+            let same = before.parts.get(&place.index) == Some(&part);
+            match before.phase {
+                Phase::Kept if same => return Taken::Known,
+                Phase::Given if same => return Taken::Waiting,
+                Phase::Kept | Phase::Given => self.forget(&key),
+                Phase::Collecting => {}
+            }
+        }
+        let serial = &mut self.serial;
         let waiting = self.waiting.entry(key.clone()).or_insert_with(|| {
             self.ages.insert((now, key.clone()));
-            Waiting { since: now, parts: BTreeMap::new() }
+            *serial += 1;
+            Waiting { since: now, serial: *serial, phase: Phase::Collecting, parts: BTreeMap::new() }
         });
         waiting.parts.entry(place.index).or_insert(part);
         let whole = waiting.parts.len() == usize::from(place.total);
-        whole.then(|| self.give(&key)).flatten()
+        match whole.then(|| self.give(&key)).flatten() {
+            Some(whole) => Taken::Whole(whole),
+            None => Taken::Waiting,
+        }
     }
 
-    /// Gives out a text whose parts waited for [`PATIENCE`], or that is one too many, with a mark where parts are missing.
+    /// Says whether a text that was given out could be kept. One that could not waits on, and is given out again when
+    /// one of its parts comes again, or when it is overdue.
+    pub fn settle(&mut self, whole: &Whole, kept: bool, now: Timestamp) {
+        let key = (whole.ends.clone(), whole.reference, whole.total);
+        let Some(waiting) = self.waiting.get_mut(&key).filter(|one| one.serial == whole.serial) else {
+            return;
+        };
+        waiting.phase = if kept { Phase::Kept } else { Phase::Collecting };
+        waiting.since = now;
+        self.ages.insert((now, key));
+    }
+
+    /// Whether the text that this part belongs to was kept.
+    #[must_use]
+    pub fn is_kept(&self, ends: &Ends, place: Place) -> bool {
+        let key = (ends.clone(), place.reference, u32::from(place.total));
+        self.waiting.get(&key).is_some_and(|waiting| matches!(waiting.phase, Phase::Kept))
+    }
+
+    /// Gives out a text whose parts waited for [`PATIENCE`], or that is one too many, with a mark where parts are
+    /// missing; forgets kept ones as old.
     pub fn overdue(&mut self, now: Timestamp) -> Option<Whole> {
-        let (since, key) = self.ages.first()?;
-        let late = since.plus(PATIENCE) <= now || self.waiting.len() > MAX_WAITING;
-        let key = late.then(|| key.clone())?;
-        self.give(&key)
+        loop {
+            let (since, key) = self.ages.first()?;
+            if since.plus(PATIENCE) > now && self.ages.len() <= MAX_WAITING {
+                return None;
+            }
+            let key = key.clone();
+            match self.waiting.get(&key)?.phase {
+                Phase::Kept => self.forget(&key),
+                Phase::Collecting | Phase::Given => return self.give(&key),
+            }
+        }
     }
 
-    /// How many texts wait.
+    /// How many texts are held.
     #[must_use]
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Whether none waits.
+    /// Whether none is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
+    fn forget(&mut self, key: &Key) {
+        if let Some(waiting) = self.waiting.remove(key) {
+            self.ages.remove(&(waiting.since, key.clone()));
+        }
+    }
+
     fn give(&mut self, key: &Key) -> Option<Whole> {
-        let waiting = self.waiting.remove(key)?;
+        let waiting = self.waiting.get_mut(key)?;
+        waiting.phase = Phase::Given;
         self.ages.remove(&(waiting.since, key.clone()));
-        let (ends, _, total) = key.clone();
+        let (ends, reference, total) = key.clone();
         let mut text = String::new();
         let mut run: Vec<&Part> = Vec::new();
-        for index in 1..=total {
-            match waiting.parts.get(&index) {
-                Some(part) => run.push(part),
-                None => {
-                    text.push_str(&decode(run.drain(..)));
-                    if !text.ends_with(GAP) {
-                        text.push_str(GAP);
-                    }
-                }
+        for index in 1..=u8::try_from(total).unwrap_or(u8::MAX) {
+            if let Some(part) = waiting.parts.get(&index) {
+                run.push(part);
+                continue;
+            }
+            text.push_str(&decode(run.drain(..)));
+            if !text.ends_with(GAP) {
+                text.push_str(GAP);
             }
         }
         text.push_str(&decode(run));
         let parts = u32::try_from(waiting.parts.len()).unwrap_or(u32::MAX);
-        Some(Whole { ends, text: Personal::new(text), parts, total: u32::from(total) })
+        Some(Whole { ends, text: Personal::new(text), parts, total, reference, serial: waiting.serial })
     }
 }
 

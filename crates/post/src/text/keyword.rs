@@ -128,14 +128,27 @@ mod tests {
 
     #[test]
     fn a_keyword_is_the_whole_message() {
-        for word in ["STOP", "stop", " Stop\r\n", "arret", "QUIT", "End", "revoke", "Opt Out", "CANCEL", "unsubscribe"] {
+        for word in [
+            "STOP",
+            "stop",
+            " Stop\r\n",
+            "arret",
+            "QUIT",
+            "End",
+            "revoke",
+            "Opt Out",
+            "CANCEL",
+            "unsubscribe",
+        ] {
             assert_eq!(Keyword::read(word), Some(Keyword::Stop), "{word}");
         }
         for word in ["START", "unstop\t"] {
             assert_eq!(Keyword::read(word), Some(Keyword::Start), "{word}");
         }
         assert_eq!(Keyword::read(" help "), Some(Keyword::Help));
-        for no in ["", "STOP!", "please stop", "STOP STOP", "OPTOUT", "OPT  OUT", "ST0P", "stopp", "yes", "ſtop"] {
+        for no in
+            ["", "STOP!", "please stop", "STOP STOP", "OPTOUT", "OPT  OUT", "ST0P", "stopp", "yes", "ſtop"]
+        {
             assert_eq!(Keyword::read(no), None, "{no}");
         }
     }
@@ -145,14 +158,19 @@ mod tests {
         assert_eq!(Kind::of_number("18335550100"), Kind::TollFree);
         assert_eq!(Kind::of_number("14255550100"), Kind::LongCode);
         assert_eq!(Kind::of_number("43660123456"), Kind::Foreign);
-        assert_eq!((Kind::of_short_code("us"), Kind::of_short_code("CA")), (Kind::UsShortCode, Kind::OtherShortCode));
+        assert_eq!(
+            (Kind::of_short_code("us"), Kind::of_short_code("CA")),
+            (Kind::UsShortCode, Kind::OtherShortCode)
+        );
         assert!(Kind::OtherShortCode.has_opt_outs() && !Kind::Name.has_opt_outs());
     }
 
     #[test]
     fn each_kind_answers_as_acs_documents() {
         let reply = |kind: Kind, keyword| kind.handling(keyword).reply.unwrap_or_default();
-        assert!(reply(Kind::TollFree, Keyword::Stop).starts_with("NETWORK MSG: You replied with the word STOP"));
+        assert!(
+            reply(Kind::TollFree, Keyword::Stop).starts_with("NETWORK MSG: You replied with the word STOP")
+        );
         assert!(reply(Kind::TollFree, Keyword::Start).starts_with("NETWORK MSG: You have replied UNSTOP"));
         assert!(reply(Kind::UsShortCode, Keyword::Stop).ends_with("Reply START to resubscribe"));
         assert!(reply(Kind::LongCode, Keyword::Start).contains("re-subscribed"));

@@ -20,8 +20,10 @@ use crate::observe::health::Health;
 use crate::service::audit::Act;
 use crate::service::chat::ChatState;
 use crate::service::delivery::Delivery;
+use crate::service::email::EmailState;
 use crate::service::events::EventRouter;
 use crate::service::identity::IdentityCache;
+use crate::service::outbox::Inbox;
 use crate::service::sms::{Means, SmsState};
 
 /// What all requests of one process share.
@@ -50,6 +52,10 @@ pub struct State {
     pub delivery: Arc<Delivery>,
     /// Who wants to hear of what.
     pub events: Arc<EventRouter>,
+    /// Where texts go that are made to come in.
+    pub outbox: Inbox,
+    /// What mail remembers between requests.
+    pub email: Arc<EmailState>,
     /// Requests counted against the rate limits.
     pub(crate) rates: Rates,
 }

@@ -3,7 +3,10 @@
 
 pub mod delivery;
 mod erasure;
+pub mod mail;
+pub mod outbox;
 pub mod text;
+pub mod events;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +37,7 @@ pub async fn run(state: Arc<State>, stop: impl Future<Output = ()> + Send) {
     let work = async {
         loop {
             erasure::run(&state).await;
+            mail::sweep(&state).await;
             tokio::select! {
                 () = state.jobs.0.notified() => {}
                 () = tokio::time::sleep(UNPROMPTED) => {}
@@ -63,6 +67,7 @@ async fn texts(state: &State) {
 
 /// Does what is due now, for tests and for a clean stop. Returns how many deletions were completed.
 pub async fn run_once(state: &State) -> usize {
+    mail::sweep(state).await;
     text::sweep(state).await;
     text::sweep_registers(state).await;
     erasure::run(state).await

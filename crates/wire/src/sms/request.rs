@@ -142,7 +142,8 @@ impl SendText {
         if version < KNOWS_TIMEOUT {
             return Ok(());
         }
-        self.report_timeout = raw.delivery_report_timeout_in_seconds.map(|asked| seconds(&asked)).transpose()?;
+        self.report_timeout =
+            raw.delivery_report_timeout_in_seconds.map(|asked| seconds(&asked)).transpose()?;
         if let Some(Object(partner)) = raw.messaging_connect {
             let given = |text: Option<String>| text.is_some_and(|text| !text.is_empty());
             if !given(partner.api_key) {

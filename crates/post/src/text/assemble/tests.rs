@@ -40,17 +40,50 @@ fn headers_are_read_and_bad_ones_are_not() {
     }
 }
 
+fn whole(taken: Taken) -> Whole {
+    match taken {
+        Taken::Whole(whole) => whole,
+        other => panic!("not whole: {other:?}"),
+    }
+}
+
 #[test]
 fn parts_come_in_any_order_and_twice() {
     let mut assembler = Assembler::default();
-    assert!(assembler.take(ends("a"), place(1, 3, 3), part("C"), START).is_none());
-    assert!(assembler.take(ends("a"), place(1, 3, 1), part("A"), START).is_none());
-    assert!(assembler.take(ends("a"), place(1, 3, 1), part("other"), START).is_none());
-    assert!(assembler.take(ends("b"), place(1, 3, 2), part("x"), START).is_none(), "another sender");
-    assert!(assembler.take(ends("a"), place(2, 3, 2), part("x"), START).is_none(), "another text");
-    let whole = assembler.take(ends("a"), place(1, 3, 2), part("B"), START).unwrap();
+    assert_eq!(assembler.take(ends("a"), place(1, 3, 3), part("C"), START), Taken::Waiting);
+    assert_eq!(assembler.take(ends("a"), place(1, 3, 1), part("A"), START), Taken::Waiting);
+    assert_eq!(assembler.take(ends("a"), place(1, 3, 1), part("A"), START), Taken::Waiting);
+    assert_eq!(assembler.take(ends("b"), place(1, 3, 2), part("x"), START), Taken::Waiting, "another sender");
+    assert_eq!(assembler.take(ends("a"), place(2, 3, 2), part("x"), START), Taken::Waiting, "another text");
+    let whole = whole(assembler.take(ends("a"), place(1, 3, 2), part("B"), START));
     assert_eq!((whole.text.expose().as_str(), whole.parts, whole.total), ("ABC", 3, 3));
-    assert_eq!(assembler.len(), 2);
+    assert_eq!(assembler.len(), 3);
+}
+
+#[test]
+fn a_kept_text_is_remembered_and_one_that_was_not_is_given_out_again() {
+    let mut assembler = Assembler::default();
+    let (first, second) = (place(1, 2, 1), place(1, 2, 2));
+    assembler.take(ends("a"), first, part("A"), START);
+    let given = whole(assembler.take(ends("a"), second, part("B"), START));
+    assert_eq!(assembler.take(ends("a"), second, part("B"), START), Taken::Waiting, "being kept just now");
+    assembler.settle(&given, false, START);
+    assert!(!assembler.is_kept(&ends("a"), first));
+    let again = whole(assembler.take(ends("a"), second, part("B"), START));
+    assert_eq!(again.text, given.text);
+    assembler.settle(&again, true, START);
+    assert!(assembler.is_kept(&ends("a"), first));
+    assert_eq!(assembler.take(ends("a"), first, part("A"), START), Taken::Known);
+    assert_eq!(assembler.take(ends("a"), first, part("new"), START), Taken::Waiting, "the circle came round");
+    assembler.settle(&again, true, START);
+    assert!(!assembler.is_kept(&ends("a"), first), "the word about the old text is not about the new one");
+    let new = whole(assembler.take(ends("a"), second, part("B"), START));
+    assert_eq!(new.text.expose(), "newB");
+    assembler.settle(&new, true, START);
+    assert!(
+        assembler.overdue(START.plus(PATIENCE)).is_none() && assembler.is_empty(),
+        "forgotten in silence"
+    );
 }
 
 #[test]
@@ -59,10 +92,14 @@ fn what_waits_too_long_is_given_out_with_a_mark() {
     assembler.take(ends("a"), place(1, 4, 2), part("B"), START);
     let early = START.plus(PATIENCE).minus(Duration::from_millis(1));
     assert!(assembler.overdue(early).is_none());
-    let whole = assembler.overdue(START.plus(PATIENCE)).unwrap();
+    let late = START.plus(PATIENCE);
+    let whole = assembler.overdue(late).unwrap();
     assert_eq!(whole.text.expose(), "[\u{2026}]B[\u{2026}]");
     assert_eq!((whole.parts, whole.total), (1, 4));
-    assert!(assembler.is_empty() && assembler.overdue(START.plus(PATIENCE)).is_none());
+    assert!(assembler.overdue(late).is_none(), "given out once");
+    assembler.settle(&whole, false, late);
+    assert!(assembler.overdue(late).is_none());
+    assert!(assembler.overdue(late.plus(PATIENCE)).is_some(), "again when it could not be kept");
 }
 
 #[test]
@@ -75,9 +112,11 @@ fn one_too_many_pushes_the_oldest_out() {
     let now = START.plus(Duration::from_secs(5));
     assert!(assembler.overdue(now).is_none(), "the limit is not passed yet");
     assembler.take(ends("last"), place(1, 2, 1), part("x"), now);
-    assert_eq!(assembler.overdue(now).unwrap().ends, ends("0"));
+    let oldest = assembler.overdue(now).unwrap();
+    assert_eq!(oldest.ends, ends("0"));
+    assembler.settle(&oldest, true, now);
+    assert_eq!(assembler.overdue(now).unwrap().ends, ends("1"));
     assert!(assembler.overdue(now).is_none());
-    assert_eq!(assembler.len(), MAX_WAITING);
 }
 
 #[test]
@@ -104,7 +143,7 @@ proptest! {
         let len = segments.len();
         segments.rotate_left(usize::try_from(order).unwrap_or(0) % len);
         let mut assembler = Assembler::default();
-        let mut whole = None;
+        let mut whole: Option<String> = None;
         for segment in &segments {
             let wire = [segment.header.clone(), segment.body.clone()].concat();
             let read = if segment.header.is_empty() { (Header::default(), &wire[..]) } else { Header::read(&wire).unwrap() };
@@ -116,8 +155,9 @@ proptest! {
             match read.0.place {
                 None => whole = Some(decode([&part])),
                 Some(place) => {
-                    let text = assembler.take(ends("a"), place, part, START);
-                    whole = whole.or(text.map(|whole| whole.text.into_inner()));
+                    if let Taken::Whole(text) = assembler.take(ends("a"), place, part, START) {
+                        whole = Some(text.text.into_inner());
+                    }
                 }
             }
         }

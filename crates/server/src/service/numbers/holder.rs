@@ -61,11 +61,7 @@ pub async fn holder(cell: &Cell, number: &PhoneNumber) -> Result<Option<Resource
 ///
 /// # Errors
 /// When the store or the key service fails.
-pub async fn may_text(
-    cell: &Cell,
-    resource: ResourceId,
-    from: &PhoneNumber,
-) -> Result<MayText, StoreError> {
+pub async fn may_text(cell: &Cell, resource: ResourceId, from: &PhoneNumber) -> Result<MayText, StoreError> {
     let key = key(cell, from).await?;
     let mut reader = cell.read(resource).await?;
     may_text_in(&mut reader, key).await

@@ -7,7 +7,9 @@ use store::{Opened, StoreError};
 
 use super::book::{Accepted, Early, Mark, Sent};
 use super::report::{UNAVAILABLE, refusal};
-use super::rows::{Done, End, Progress, ReceiptRow, Receipts, TextId, TextRow, Texts, Verdict, ends, text_scope};
+use super::rows::{
+    Done, End, Progress, ReceiptRow, Receipts, TextId, TextRow, Texts, Verdict, ends, text_scope,
+};
 use super::{CarrierDesk, LATE_RECEIPTS, TextDesk, segments};
 use crate::channel::{TextChannel, TextOutcome, TextParcel};
 use crate::service::delivery::Errand;

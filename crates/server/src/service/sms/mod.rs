@@ -32,8 +32,8 @@ use crate::directory::ResourceEntry;
 use rows::{Done, End, Head, TextId, TextRow};
 
 pub use opt_out::OptOut;
-pub use rows::keyspaces;
 pub use opt_out::on_release;
+pub use rows::keyspaces;
 pub use send::{NewText, NewTexts, Outcome};
 pub use sender::Origin;
 pub use sweep::{CARRIERS_SWEPT, SWEPT};

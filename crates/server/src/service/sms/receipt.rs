@@ -8,7 +8,9 @@ use store::{Cell, Opened, StoreError};
 
 use super::book::{Known, Mark, Sent};
 use super::report::verdict;
-use super::rows::{Done, End, Progress, ReceiptRow, Receipts, TextId, TextRow, Texts, Verdict, ends, text_scope};
+use super::rows::{
+    Done, End, Progress, ReceiptRow, Receipts, TextId, TextRow, Texts, Verdict, ends, text_scope,
+};
 use super::{CarrierDesk, Counts, RECEIPT_PARKED};
 use crate::channel::TextReceipt;
 

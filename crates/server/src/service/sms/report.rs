@@ -151,7 +151,14 @@ mod tests {
         assert_eq!(text, "Outgoing_20261123080000ffffffff-ffff-4fff-bfff-ffffffffffff");
         assert_eq!(parse(&text), Some(id));
         assert!(incoming(NOON, &id).starts_with("Incoming_20261123080000ffffffff-"));
-        for bad in ["", "Outgoing_", "Outgoing_2026", &text[1..], &format!("{text}_noam"), &text.replace("2026", "x026")] {
+        for bad in [
+            "",
+            "Outgoing_",
+            "Outgoing_2026",
+            &text[1..],
+            &format!("{text}_noam"),
+            &text.replace("2026", "x026"),
+        ] {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }
@@ -169,7 +176,13 @@ mod tests {
     fn what_is_under_way_has_no_verdict() {
         assert_eq!((verdict(TextState::Enroute), verdict(TextState::Accepted)), (None, None));
         assert_eq!(verdict(TextState::Delivered), Some(Verdict::Delivered));
-        for state in [TextState::Expired, TextState::Deleted, TextState::Undeliverable, TextState::Unknown, TextState::Rejected] {
+        for state in [
+            TextState::Expired,
+            TextState::Deleted,
+            TextState::Undeliverable,
+            TextState::Unknown,
+            TextState::Rejected,
+        ] {
             let Some(Verdict::Failed(code)) = verdict(state) else { unreachable!("{state:?}") };
             assert!(details(code).starts_with(&code.to_string()));
         }
@@ -182,7 +195,10 @@ mod tests {
     fn reports_follow_the_text() {
         let id = uuid([1; 16]);
         let pending = report(&id, &row(Progress::Waiting { text: "hi".to_owned().into(), delivered: 1 }));
-        assert_eq!((pending.status, pending.details, pending.received), (DeliveryStatus::Pending, None, None));
+        assert_eq!(
+            (pending.status, pending.details, pending.received),
+            (DeliveryStatus::Pending, None, None)
+        );
         let done = |end| report(&id, &row(Progress::Done(Done { at: NOON, end, succeeded: 1, failed: 2 })));
         let failed = done(End::Failed(4007));
         assert_eq!(failed.details, Some("4007: Sender blocked for given recipient."));

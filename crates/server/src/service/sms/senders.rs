@@ -43,7 +43,9 @@ impl Senders {
                 senders.names = Names::Any;
             } else if let Some((country, code)) = one.split_once(':') {
                 let known = country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_alphabetic());
-                let Some(Sender::ShortCode(code)) = Sender::parse(code).filter(|_| known) else { return None };
+                let Some(Sender::ShortCode(code)) = Sender::parse(code).filter(|_| known) else {
+                    return None;
+                };
                 senders.short_codes.push((country.to_ascii_uppercase(), code.to_owned()));
             } else {
                 let Some(Sender::Name(name)) = Sender::parse(one) else { return None };
