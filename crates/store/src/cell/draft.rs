@@ -44,6 +44,12 @@ impl Draft {
         self.resource
     }
 
+    /// The resource's own scope, for who seals under whichever scope it is given.
+    #[must_use]
+    pub fn resource_scope(&self) -> ScopeHandle {
+        ScopeHandle::new(self.resource, Scope::RESOURCE, Arc::clone(&self.key))
+    }
+
     /// The cell it is a commit of.
     #[must_use]
     pub const fn cell(&self) -> &Cell {
