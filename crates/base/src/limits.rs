@@ -59,6 +59,8 @@ pub const MAX_OUTBOX_ITEMS: usize = 5_000;
 pub const MAX_MAIL_HEADERS: usize = 64;
 /// The most attachments of one mail; past it 400. Their size is bounded by that of the request.
 pub const MAX_MAIL_ATTACHMENTS: usize = 256;
+/// The longest SMPP PDU that is read, in octets: a message payload of 65,535 and room for the fields around it.
+pub const MAX_SMPP_PDU: usize = 65_535 + 1_024;
 
 /// Limits an operator may set. Defaults are those of ACS where ACS has one (`docs/compatibility.md` names them).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 
 pub mod dkim;
 pub mod hash;
+pub mod http_signature;
 pub mod kms;
 pub mod password;
 pub mod random;

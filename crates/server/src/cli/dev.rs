@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
-use super::{CliError, say};
+use super::{CliError, say, stock};
 use crate::config::{CellConfig, EngineConfig, KmsConfig, RateProfile, ResourceName};
 use crate::dev::directory::{self, Known, Wanted};
 use crate::dev::lock::FolderLock;
@@ -56,6 +56,10 @@ pub(super) struct Dev {
     /// The first access key of every resource, in base64. Without it each gets keys of its own.
     #[arg(long, value_name = "BASE64")]
     access_key: Option<String>,
+    /// A number that the first resource holds from the start; may be given several times. Without it each resource holds
+    /// a fictitious one that can text.
+    #[arg(long = "number", value_name = "NUMBER", value_parser = stock::wished)]
+    numbers: Vec<base::Secret<base::PhoneNumber>>,
     /// Apply the rate limits of ACS.
     #[arg(long)]
     acs_rate_limits: bool,
@@ -136,7 +140,9 @@ impl Dev {
             rates: if self.acs_rate_limits { RateProfile::Acs } else { RateProfile::Off },
         };
         let node = Node::open(plan).await?;
-        let (ready, first) = describe(&node, port, &tls.ca, &operator);
+        let wished: Vec<_> = self.numbers.iter().map(|number| number.expose().clone()).collect();
+        let numbers = stock::stock(node.state(), &wished).await?;
+        let (ready, first) = describe(&node, port, &tls.ca, &operator, numbers);
         let ready = ports.told(ready, "localhost");
         let fresh = matches!(folder, Folder::Fresh(_));
         let unresolved = if self.json { Vec::new() } else { unresolved(&known).await };
@@ -227,6 +233,7 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
                 geography: one.geography.clone(),
                 engine: EngineConfig::Sqlite { path: folder.join("store.sqlite") },
                 kms: KmsConfig::Local { path: folder.join("root.key") },
+                carriers: Vec::new(),
             });
             cells.len() - 1
         });
@@ -242,16 +249,23 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
 }
 
 /// What to tell, and the connection string of the first resource at `localhost`, which every machine resolves.
-fn describe(node: &Node, port: u16, ca: &Path, operator: &OperatorToken) -> (Ready, String) {
+fn describe(
+    node: &Node,
+    port: u16,
+    ca: &Path,
+    operator: &OperatorToken,
+    numbers: Vec<Vec<String>>,
+) -> (Ready, String) {
     let endpoint = format!("https://localhost:{port}");
     let first = node.served().first().map_or("", |one| one.primary_key.expose().as_str());
     let first = connection_string(&endpoint, first);
-    let resources = node.served().iter().map(|one| {
+    let resources = node.served().iter().zip(numbers).map(|(one, phone_numbers)| {
         let endpoint = format!("https://{}.localhost:{port}", one.name);
         ReadyResource {
             name: one.name.to_string(),
             geography: one.geography.clone(),
             connection_string: connection_string(&endpoint, one.primary_key.expose()),
+            phone_numbers,
             endpoint,
         }
     });

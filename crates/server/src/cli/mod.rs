@@ -2,6 +2,7 @@
 //! product.
 
 mod captured;
+mod carriers;
 mod cells;
 mod check;
 mod dev;
@@ -13,6 +14,7 @@ mod node;
 mod operate;
 mod serve;
 mod signals;
+mod stock;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

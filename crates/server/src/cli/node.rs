@@ -19,7 +19,7 @@ use crate::config::{CellConfig, EngineConfig, RateProfile, ResourceName};
 use crate::directory::{Directory, ResourceEntry};
 use crate::http::operator::OperatorToken;
 use crate::http::rates::Profile;
-use crate::http::{App, Setup};
+use crate::http::{App, Setup, State};
 use crate::job;
 use crate::job::delivery::{Couriers, Dispatcher, Pacing};
 use crate::net::{self, CertificateFiles, Door, Drained, Reload, Server, Stop, Timeouts};
@@ -161,6 +161,11 @@ impl Node {
             stop,
             signals,
         })
+    }
+
+    /// What all requests share.
+    pub(super) fn state(&self) -> &Arc<State> {
+        self.app.state()
     }
 
     /// What is served, in the order of the plan.

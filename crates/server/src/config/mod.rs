@@ -12,6 +12,7 @@ mod problem;
 pub mod rates;
 pub mod resource;
 pub mod secret;
+pub mod sms;
 pub mod smtp;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub use problem::{Problem, Problems};
 pub use rates::RateProfile;
 pub use resource::ResourceConfig;
 pub use secret::{SecretError, SecretRef};
+pub use sms::CarrierConfig;
 pub use smtp::SmtpConfig;
 
 /// The longest configuration that is read.

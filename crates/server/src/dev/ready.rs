@@ -46,6 +46,9 @@ pub struct ReadyResource {
     pub endpoint: String,
     /// That endpoint and its first access key, as the SDKs read it.
     pub connection_string: String,
+    /// Numbers that it holds, in development.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub phone_numbers: Vec<String>,
 }
 
 impl std::fmt::Debug for Ready {
@@ -106,6 +109,7 @@ mod tests {
             geography: "europe".into(),
             endpoint: endpoint.clone(),
             connection_string,
+            phone_numbers: vec!["+18335550100".into()],
         };
         let ready = Ready {
             endpoint,
@@ -127,6 +131,7 @@ mod tests {
             "resources": [{
                 "name": "dev", "geography": "europe", "endpoint": "https://dev.localhost:8443",
                 "connectionString": "endpoint=https://dev.localhost:8443/;accesskey=a2V5",
+                "phoneNumbers": ["+18335550100"],
             }],
         });
         assert_eq!(read, expected);

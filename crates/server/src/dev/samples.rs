@@ -31,7 +31,10 @@ impl Samples<'_> {
             if self.fresh { "removed when the server stops; keep one with --data DIR" } else { "kept" };
         let each: String = resources
             .iter()
-            .map(|one| format!("  {} in {}\n    {}\n", one.name, one.geography, one.connection_string))
+            .map(|one| {
+                let numbers = one.phone_numbers.join(" ");
+                format!("  {} in {}, {numbers}\n    {}\n", one.name, one.geography, one.connection_string)
+            })
             .collect();
         format!(
             "Chancery is ready.\n\n\
@@ -110,6 +113,7 @@ mod tests {
             name: "dev".into(),
             geography: "europe".into(),
             connection_string: connection_string(&own, "a2V5"),
+            phone_numbers: vec!["+18335550100".into()],
             endpoint: own,
         };
         let endpoint = "https://localhost:8443".to_owned();
@@ -131,6 +135,7 @@ mod tests {
             "Data               /d (kept)",
             "Outbox             https://localhost:8443/operator/outbox#token=dG9rZW4",
             "endpoint=https://dev.localhost:8443/;accesskey=a2V5",
+            "dev in europe, +18335550100",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }

@@ -5,8 +5,11 @@ use guard::BoxFuture;
 use store::{Draft, KeyRange, Opened, Reader, StoreError};
 
 use super::rows::{Due, DueRow, OptOutBy, OptOutKey, OptOutRow, OptOuts};
-use super::{From, SmsError, TextDesk};
+use super::{Origin, SmsError, TextDesk};
 use crate::service::audit::{self, Act, Target};
+
+
+
 
 /// One entry, for whoever runs the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +36,7 @@ impl TextDesk<'_> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn opt_out(&self, from: &From, to: &[Personal<String>]) -> Result<(), SmsError> {
+    pub async fn opt_out(&self, from: &Origin, to: &[Personal<String>]) -> Result<(), SmsError> {
         let known = self.opted_out(from, to).await?;
         let mut draft = self.draft().await?;
         let mut some = false;
@@ -51,7 +54,7 @@ impl TextDesk<'_> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn opt_in(&self, from: &From, to: &[Personal<String>]) -> Result<(), SmsError> {
+    pub async fn opt_in(&self, from: &Origin, to: &[Personal<String>]) -> Result<(), SmsError> {
         let mut draft = self.draft().await?;
         for to in to {
             self.unlist(&mut draft, from, to).await?;
@@ -66,7 +69,11 @@ impl TextDesk<'_> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn opted_out(&self, from: &From, to: &[Personal<String>]) -> Result<Vec<bool>, SmsError> {
+    pub async fn opted_out(
+        &self,
+        from: &Origin,
+        to: &[Personal<String>],
+    ) -> Result<Vec<bool>, SmsError> {
         let mut keys = Vec::with_capacity(to.len());
         for to in to {
             keys.extend(self.opt_out_key(from, to).await?);
@@ -80,11 +87,7 @@ impl TextDesk<'_> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn opt_outs(
-        &self,
-        act: Act,
-        after: Option<([u8; 16], [u8; 16])>,
-    ) -> Result<Vec<OptOut>, SmsError> {
+    pub async fn opt_outs(&self, act: Act, after: Option<([u8; 16], [u8; 16])>) -> Result<Vec<OptOut>, SmsError> {
         let mut draft = self.draft().await?;
         audit::record(&mut draft, act, Target::Resource(self.id()), self.now(), self.with.rng)?;
         draft.commit().await?;
@@ -122,7 +125,7 @@ impl TextDesk<'_> {
     /// The hashes under which the wish of `to` not to hear from `from` is kept; none where there are no such wishes.
     pub(super) async fn opt_out_key(
         &self,
-        from: &From,
+        from: &Origin,
         to: &Personal<String>,
     ) -> Result<Option<OptOutKey>, StoreError> {
         let Some(list) = from.list() else { return Ok(None) };
@@ -133,7 +136,7 @@ impl TextDesk<'_> {
     pub(super) async fn list(
         &self,
         draft: &mut Draft,
-        from: &From,
+        from: &Origin,
         to: &Personal<String>,
         by: OptOutBy,
     ) -> Result<(), StoreError> {
@@ -145,7 +148,7 @@ impl TextDesk<'_> {
     pub(super) async fn unlist(
         &self,
         draft: &mut Draft,
-        from: &From,
+        from: &Origin,
         to: &Personal<String>,
     ) -> Result<(), StoreError> {
         if let Some(key) = self.opt_out_key(from, to).await? {
@@ -161,7 +164,6 @@ pub fn on_release<'a>(
     draft: &'a mut Draft,
     number: &'a crate::service::numbers::Released,
 ) -> BoxFuture<'a, Result<(), StoreError>> {
-    let due =
-        draft.put_in_resource::<Due>(&(Timestamp::EPOCH, number.key), &DueRow::Released(number.key), &[]);
+    let due = draft.put_in_resource::<Due>(&(Timestamp::EPOCH, number.key), &DueRow::Released(number.key), &[]);
     Box::pin(std::future::ready(due))
 }

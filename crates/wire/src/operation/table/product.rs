@@ -4,6 +4,7 @@ use http::Method;
 
 use crate::operation::{Access, Area, Audit, Body, Operation};
 
+/// A route that anybody may read.
 pub(super) const fn public(name: &'static str, path: &'static str) -> Operation {
     open(Method::GET, name, path)
 }
