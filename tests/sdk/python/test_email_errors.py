@@ -91,10 +91,13 @@ async def test_more_than_fifty_recipients_are_400(sdk):
     assert "recipients" in said
 
 
-async def test_more_than_ten_megabytes_are_413(sdk):
+def test_more_than_ten_megabytes_are_413(server, alpha):
+    # By hand: an SDK that is still sending may see the connection end before it sees the answer.
     content = base64.b64encode(b"x" * 8_000_000).decode()
     mail = message(attachments=[{**FILE, "contentInBase64": content}])
-    await refused(mailing.client(sdk), mail, 413, "PayloadTooLarge")
+    answer = raw.signed(server, alpha, "POST", f"/emails:send?{mailing.VERSION}", mail)
+    error = shows.raw_error(answer, 413)
+    assert error["code"] == "PayloadTooLarge"
 
 
 async def test_an_operation_id_that_is_no_uuid_is_400(sdk):
