@@ -19,4 +19,5 @@ mod identity;
 mod program;
 mod rates;
 mod secrecy;
+mod sms_centre;
 mod world;
