@@ -3,6 +3,7 @@
 
 pub mod alphabet;
 pub mod assemble;
+pub mod keyword;
 pub mod number;
 pub mod receipt;
 pub mod segment;
