@@ -6,6 +6,7 @@ pub mod clock;
 pub mod geography;
 pub mod id;
 pub mod limits;
+pub mod network;
 pub mod private;
 pub mod rng;
 
@@ -14,5 +15,6 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use geography::Geography;
 pub use id::{MessageId, ResourceId, ThreadId, UserId};
 pub use limits::Limits;
+pub use network::{InvalidNetwork, Network};
 pub use private::{Personal, Secret};
 pub use rng::{Rng, SeededRng};

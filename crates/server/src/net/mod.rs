@@ -3,6 +3,7 @@
 
 mod chunk;
 mod connection;
+mod dial;
 mod exchange;
 mod gate;
 mod head;
@@ -16,6 +17,7 @@ mod stop;
 #[cfg(test)]
 mod toy;
 
+pub use dial::SocketDial;
 pub use listener::{Door, Drained, Server, bind};
 pub use progress::Timeouts;
 pub use reload::{CertificateFault, CertificateFiles, Reload};
