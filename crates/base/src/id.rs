@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::Rng;
+use crate::{Rng, Timestamp};
 
 /// Why a text is no identifier of the kind asked for. It does not repeat the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -92,6 +92,33 @@ random_id!(
     /// One chat thread, unique within its resource.
     ThreadId, "thread"
 );
+random_id!(
+    /// One mail, and the operation that sends it: the client may choose it.
+    MailId, "mail"
+);
+random_id!(
+    /// One entry of a list that a service keeps for a resource: an operation, a search, a reservation.
+    EntryId, "entry"
+);
+
+impl EntryId {
+    /// A new one that begins with the time, so that entries sort by when they were made (version 7, RFC 9562).
+    pub fn timed(at: Timestamp, rng: &dyn Rng) -> Self {
+        let mut bytes = rng.id();
+        bytes[..6].copy_from_slice(&at.as_millis().to_be_bytes()[2..]);
+        bytes[6] = (bytes[6] & 0x0F) | 0x70;
+        bytes[8] = (bytes[8] & 0x3F) | 0x80;
+        Self(bytes)
+    }
+
+    /// The least id of that time and later: all older ones sort before it.
+    #[must_use]
+    pub fn from_time(at: Timestamp) -> Self {
+        let mut bytes = [0; 16];
+        bytes[..6].copy_from_slice(&at.as_millis().to_be_bytes()[2..]);
+        Self(bytes)
+    }
+}
 
 impl ResourceId {
     /// Stands for the cell itself, in the places that name a resource: its signing keys and its own key hierarchy.
@@ -203,6 +230,16 @@ mod tests {
         for bad in ["", "-1", "+1", "01", "1.0", "99999999999999999999", "1e3", " 1", "١"] {
             assert!(bad.parse::<MessageId>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn entries_sort_by_time() {
+        let rng = SeededRng::new(3);
+        let at = |millis| Timestamp::from_millis(millis);
+        let ids = [5, 6, 1_795_420_800_123].map(|millis| EntryId::timed(at(millis), &rng));
+        assert!(ids.is_sorted() && ids[0] >= EntryId::from_time(at(5)) && ids[0] < EntryId::from_time(at(6)));
+        assert_eq!(&ids[2].to_string()[14..15], "7");
+        assert_eq!(ids[2].to_string().parse(), Ok(ids[2]));
     }
 
     #[test]

@@ -7,14 +7,16 @@ pub mod geography;
 pub mod id;
 pub mod limits;
 pub mod network;
+pub mod phone;
 pub mod private;
 pub mod rng;
 
 pub use cache::BoundedCache;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use geography::Geography;
-pub use id::{MessageId, ResourceId, ThreadId, UserId};
+pub use id::{EntryId, MailId, MessageId, ResourceId, ThreadId, UserId};
 pub use limits::Limits;
 pub use network::{InvalidNetwork, Network};
+pub use phone::PhoneNumber;
 pub use private::{Personal, Secret};
 pub use rng::{Rng, SeededRng};

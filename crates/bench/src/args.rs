@@ -25,6 +25,12 @@ pub(crate) enum Command {
     Idle(IdleArgs),
     /// Kills the server under load again and again, and checks that nothing acknowledged is lost.
     Crash(CrashArgs),
+    /// Mails relayed to Postfix's sink, signed and sealed, beside Postfix with and without OpenDKIM.
+    Email(EmailArgs),
+    /// Kills the server while mails go out: each must end in one final status, and reach the peer.
+    QueueCrash(QueueCrashArgs),
+    /// An SMS centre alone, which takes texts as fast as they come. Serves until its input ends, then says what it counted.
+    SmsCentre(SmsCentreArgs),
     /// The first ceiling alone: a bare TLS endpoint that parses and echoes JSON. Serves until its input ends.
     CeilingHttp(CeilingHttpArgs),
     /// The second ceiling alone: append and fdatasync with group commit.
@@ -110,6 +116,69 @@ pub(crate) struct CrashArgs {
     /// How often to kill.
     #[arg(long, value_name = "NUMBER", default_value_t = 500)]
     pub(crate) rounds: usize,
+}
+
+/// Options of `email`.
+#[derive(Clone, Debug, Group)]
+pub(crate) struct EmailArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Clients at once, and sessions to the sink.
+    #[arg(long, value_name = "NUMBER", default_value_t = 16)]
+    pub(crate) sessions: usize,
+    /// Mails in each round.
+    #[arg(long, value_name = "NUMBER", default_value_t = 5_000)]
+    pub(crate) mails: u64,
+    /// The text of a mail, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = 4_096)]
+    pub(crate) bytes: usize,
+    /// Rounds, alternating with the peers; medians are printed.
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    pub(crate) rounds: usize,
+}
+
+/// Options of `queue-crash`.
+#[derive(Clone, Debug, Group)]
+pub(crate) struct QueueCrashArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Mails to be accepted.
+    #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
+    pub(crate) mails: usize,
+    /// How often to kill.
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    pub(crate) kills: usize,
+    /// Mails under way at once, as the server is configured (`mail_sessions`).
+    #[arg(long, value_name = "NUMBER", default_value_t = 16)]
+    pub(crate) sessions: usize,
+}
+
+/// Options of `sms-centre`.
+#[derive(Clone, Debug, Group)]
+pub(crate) struct SmsCentreArgs {
+    /// Written when it serves: its port.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: PathBuf,
+    /// Answer every so many submissions with ESME_RTHROTTLED.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) throttle_every: u64,
+    /// Hang up after every so many submissions, the last one unanswered.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) drop_every: u64,
+    /// Bring no receipts.
+    #[arg(long)]
+    pub(crate) no_receipts: bool,
+}
+
+impl From<&SmsCentreArgs> for crate::smsc::Behaviour {
+    fn from(args: &SmsCentreArgs) -> Self {
+        Self {
+            receipts: !args.no_receipts,
+            throttle_every: args.throttle_every,
+            drop_every: args.drop_every,
+            remember: true,
+        }
+    }
 }
 
 /// Options of `ceiling-http`.

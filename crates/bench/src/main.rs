@@ -10,8 +10,10 @@ mod host;
 mod idle;
 mod measure;
 mod net;
+mod outbound;
 mod read;
 mod report;
+mod smsc;
 
 use std::process::ExitCode;
 
@@ -77,6 +79,9 @@ async fn dispatch(command: &Command) -> Result<bool> {
         Command::Read(args) => read::run(args).await,
         Command::Idle(args) => idle::run(args).await,
         Command::Crash(args) => crash::run(args).await,
+        Command::QueueCrash(args) => outbound::crash::run(args).await,
+        Command::Email(args) => outbound::mail::run(args).await,
+        Command::SmsCentre(args) => smsc::main(&args.ready_file, args.into()),
         Command::CeilingHttp(args) => ceiling::http::main(&args.ready_file).await.map(|()| true),
         Command::CeilingLog(args) => {
             report::print_json(&ceiling::log::measure(args).await?)?;

@@ -2,3 +2,9 @@
 //! output, keeps nothing and asks nobody: bytes in, values or bytes out.
 
 pub mod mail;
+pub mod numbers;
+pub mod outbox;
+pub mod smpp;
+pub mod smtp;
+pub mod text;
+pub mod webhook;

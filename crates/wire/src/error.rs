@@ -20,6 +20,7 @@ struct Inner {
     message: Cow<'static, str>,
     target: Option<Cow<'static, str>>,
     details: Vec<ErrorDetail>,
+    inner: Option<ErrorDetail>,
     header: Header,
 }
 
@@ -51,6 +52,7 @@ impl ApiError {
             message: message.into(),
             target: None,
             details: Vec::new(),
+            inner: None,
             header: Header::None,
         }))
     }
@@ -68,6 +70,39 @@ impl ApiError {
     /// 400 `ValidationError`: the property or parameter `target` breaks a rule, which `message` states.
     pub fn validation(target: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(400, "ValidationError", message).with_target(target)
+    }
+
+    /// 400 `BadRequest`, as the mail service says that a property of the body is wrong.
+    #[must_use]
+    pub fn mail_property(path: &str) -> Self {
+        Self::bad_request(format!("Request body validation error. See property '{path}'"))
+    }
+
+    /// 400 `BadRequest`: a text that is no address. The message does not repeat it.
+    #[must_use]
+    pub fn mail_address(path: &str) -> Self {
+        Self::bad_request(format!("Invalid format for email address. See property '{path}'"))
+    }
+
+    /// 400 `BadRequest`: an attachment that is not base64.
+    #[must_use]
+    pub fn mail_base64() -> Self {
+        Self::bad_request("Request body validation error. ContentBytes invalid. Should be base64.")
+    }
+
+    /// 400 `InvalidSenderUserName`: the domain is the resource's, but has no such sender. ACS repeats the username,
+    /// which names a person; this does not.
+    #[must_use]
+    pub fn invalid_sender_username() -> Self {
+        let message = "Invalid email sender username. Please use a username from the list of valid usernames \
+                       configured by your admin.";
+        Self::new(400, "InvalidSenderUserName", message)
+    }
+
+    /// 404 `DomainNotLinked`: the sender's domain is not one of the resource, or is not verified.
+    #[must_use]
+    pub fn domain_not_linked() -> Self {
+        Self::new(404, "DomainNotLinked", "The specified sender domain has not been linked.")
     }
 
     /// 400 `UnsupportedApiVersion`, in the words of the framework ACS is built on. Both texts are cut and cleaned.
@@ -105,6 +140,13 @@ impl ApiError {
         Self::new(401, "IdentityNotOwned", "Provided identity doesn't belong to the resource.")
     }
 
+    /// 401 `SenderNotOwned`: texts may not be sent from this number, short code or name of the resource.
+    #[must_use]
+    pub fn sender_not_owned() -> Self {
+        Self::new(401, "SenderNotOwned", "The sender does not belong to the resource, or may not send texts.")
+            .with_target("from")
+    }
+
     /// 403 `Forbidden`: authenticated, but not allowed (missing scope, not a participant, not the author).
     #[must_use]
     pub fn forbidden() -> Self {
@@ -126,6 +168,33 @@ impl ApiError {
     #[must_use]
     pub fn resource_not_found() -> Self {
         Self::new(404, "ResourceNotFound", "No Communication Services resource is served at this host name.")
+    }
+
+    /// 404 of a phone number that the resource does not hold: `NotFound`, and `PhoneNumberNotFound` before 2022. ACS
+    /// repeats the number in the message; here it is left out, as it names a person.
+    #[must_use]
+    pub fn phone_number_not_found(legacy: bool) -> Self {
+        let (code, message) = match legacy {
+            true => ("PhoneNumberNotFound", "The specified phone number cannot be found."),
+            false => ("NotFound", "Input phoneNumber cannot be found."),
+        };
+        Self::new(404, code, message).with_target("phonenumber")
+    }
+
+    /// 409 `Conflict`: what is asked does not go with how the thing stands.
+    pub fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(409, "Conflict", message)
+    }
+
+    /// 422 `UnprocessableConfiguration` (400 for what is there twice): a SIP configuration breaks the rule that
+    /// `code` names, in the words of ACS.
+    #[must_use]
+    pub fn unprocessable_configuration(twice: bool, code: &'static str, message: &'static str) -> Self {
+        let status = if twice { 400 } else { 422 };
+        let mut error =
+            Self::new(status, "UnprocessableConfiguration", "One or more request inputs are not valid.");
+        error.0.inner = Some(ErrorDetail { code, message: message.into(), target: None });
+        error
     }
 
     /// 405 `MethodNotAllowed`, with the methods the path does have, as the value of `Allow`.
@@ -240,6 +309,12 @@ impl ApiError {
         &self.0.details
     }
 
+    /// The fault beneath the error, where ACS tells it.
+    #[must_use]
+    pub fn inner(&self) -> Option<&ErrorDetail> {
+        self.0.inner.as_ref()
+    }
+
     /// Seconds for `Retry-After`; only 429 and 503 have them.
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
@@ -258,7 +333,7 @@ impl ApiError {
         }
     }
 
-    /// The JSON body: `{"error":{"code","message","target"?,"details"?}}`.
+    /// The JSON body: `{"error":{"code","message","target"?,"details"?,"innererror"?}}`.
     #[must_use]
     pub fn to_body(&self) -> Vec<u8> {
         #[derive(Serialize)]
@@ -273,6 +348,8 @@ impl ApiError {
             target: Option<&'a str>,
             #[serde(skip_serializing_if = "<[_]>::is_empty")]
             details: &'a [ErrorDetail],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            innererror: Option<&'a ErrorDetail>,
         }
         crate::json::write(&Outer {
             error: Body {
@@ -280,6 +357,7 @@ impl ApiError {
                 message: self.message(),
                 target: self.target(),
                 details: self.details(),
+                innererror: self.inner(),
             },
         })
     }

@@ -6,6 +6,11 @@ fn all() -> Vec<ApiError> {
     vec![
         ApiError::bad_request("x"),
         ApiError::validation("topic", "x"),
+        ApiError::mail_property("content.subject"),
+        ApiError::mail_address("senderAddress"),
+        ApiError::mail_base64(),
+        ApiError::invalid_sender_username(),
+        ApiError::domain_not_linked(),
         ApiError::unsupported_api_version("/chat", "1"),
         ApiError::missing_api_version(),
         ApiError::unauthorized(),
@@ -34,8 +39,8 @@ fn the_status_of_each() {
     assert_eq!(
         statuses,
         [
-            400, 400, 400, 400, 401, 401, 401, 403, 404, 404, 404, 405, 408, 413, 414, 415, 429, 431, 500,
-            501, 503
+            400, 400, 400, 400, 400, 400, 404, 400, 400, 401, 401, 401, 403, 404, 404, 404, 405, 408, 413,
+            414, 415, 429, 431, 500, 501, 503
         ]
     );
 }
@@ -85,4 +90,18 @@ fn a_quoted_uri_is_cut_and_cleaned() {
 #[test]
 fn an_error_costs_one_pointer_in_a_result() {
     assert_eq!(size_of::<Result<(), ApiError>>(), size_of::<usize>());
+}
+
+#[test]
+fn a_fault_beneath_is_told() {
+    let error = ApiError::unprocessable_configuration(false, "EmptyPatch", "Patch with no data provided.");
+    assert_eq!(error.status(), 422);
+    assert_eq!(
+        String::from_utf8(error.to_body()).unwrap(),
+        r#"{"error":{"code":"UnprocessableConfiguration","message":"One or more request inputs are not valid.","innererror":{"code":"EmptyPatch","message":"Patch with no data provided."}}}"#
+    );
+    assert_eq!(ApiError::unprocessable_configuration(true, "DuplicatedRoute", "x").status(), 400);
+    assert_eq!(ApiError::phone_number_not_found(true).code(), "PhoneNumberNotFound");
+    assert_eq!(ApiError::phone_number_not_found(false).target(), Some("phonenumber"));
+    assert_eq!(ApiError::conflict("Too late.").status(), 409);
 }

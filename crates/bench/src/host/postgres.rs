@@ -167,7 +167,7 @@ fn find_programs() -> Result<PathBuf> {
     newest.map(|(_, programs)| programs).ok_or_else(missing)
 }
 
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     let failed = |e| Error::io("find a free port", e);
     let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
     Ok(listener.local_addr().map_err(failed)?.port())

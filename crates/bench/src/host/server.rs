@@ -49,6 +49,10 @@ struct Ready {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ReadyResource {
+    #[serde(default)]
+    email_domain: Option<String>,
+    #[serde(default)]
+    phone_numbers: Vec<String>,
     endpoint: String,
     connection_string: String,
 }
@@ -109,7 +113,13 @@ impl Server {
         let endpoint = Endpoint::new(&first.endpoint, Arc::clone(&tls))?;
         let default = Endpoint::new(&ready.endpoint, tls)?;
         let resource = Resource { endpoint, key: Arc::new(key) };
-        Ok(Running { child, resource, default, started_in, log: self.log() })
+        let (email_domain, numbers) = (first.email_domain.clone(), first.phone_numbers.clone());
+        Ok(Running { child, resource, default, email_domain, numbers, started_in, log: self.log() })
+    }
+
+    /// Gives it more arguments from its next start on.
+    pub(crate) fn argue(&mut self, arguments: impl IntoIterator<Item = String>) {
+        self.extra.extend(arguments);
     }
 
     /// Its data folder.
@@ -165,12 +175,24 @@ pub(crate) struct Running {
     pub(crate) resource: Resource,
     /// Where it answers by its default name.
     pub(crate) default: Endpoint,
+    email_domain: Option<String>,
+    numbers: Vec<String>,
     /// From its start to the ready file.
     pub(crate) started_in: Duration,
     log: PathBuf,
 }
 
 impl Running {
+    /// The domain that its first resource may send from.
+    pub(crate) fn mail_domain(&self) -> Result<String> {
+        self.email_domain.clone().ok_or_else(|| Error::Server("the ready file names no mail domain".into()))
+    }
+
+    /// A number that its first resource holds.
+    pub(crate) fn number(&self) -> Result<String> {
+        self.numbers.first().cloned().ok_or_else(|| Error::Server("the ready file names no number".into()))
+    }
+
     /// CPU seconds it has used.
     pub(crate) fn cpu_seconds(&self) -> Result<f64> {
         proc::cpu_seconds(self.child.id())

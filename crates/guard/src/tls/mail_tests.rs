@@ -80,7 +80,8 @@ fn dane_with_an_anchor_wants_a_name_too() {
 
 #[test]
 fn dane_does_not_look_at_dates_of_the_certificate_it_names() {
-    let old = Timestamp::from_millis(SystemClock.now().as_millis()).minus(Duration::from_secs(800 * 24 * 3600));
+    let old =
+        Timestamp::from_millis(SystemClock.now().as_millis()).minus(Duration::from_secs(800 * 24 * 3600));
     let authority = authority();
     let pair = authority.issue(&[NAME.to_owned()], &[], old).unwrap();
     let leaf = CertificateDer::pem_slice_iter(pair.chain_pem.as_bytes()).next().unwrap().unwrap().to_vec();

@@ -11,17 +11,21 @@ use store::Cell;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use super::captured::Captured;
+use super::mail::MailIn;
 use super::signals::{Asked, Signals};
 use super::{CliError, cells};
-use crate::config::{CellConfig, RateProfile, ResourceName};
+use crate::config::{CellConfig, EngineConfig, RateProfile, ResourceName};
 use crate::directory::{Directory, ResourceEntry};
 use crate::http::operator::OperatorToken;
 use crate::http::rates::Profile;
-use crate::http::{App, Setup};
+use crate::http::{App, Setup, State};
 use crate::job;
+use crate::job::delivery::{Couriers, Dispatcher, Pacing};
 use crate::net::{self, CertificateFiles, Door, Drained, Reload, Server, Stop, Timeouts};
 use crate::observe::health::Health;
-use crate::service::delivery::{Delivery, Intake};
+use crate::service::delivery::{Delivery, Intake, Kind};
+use crate::service::email::{EmailState, MailSetup};
 use crate::service::events::EventRouter;
 use crate::service::resources::{self, CellTokens, Resource};
 
@@ -49,6 +53,10 @@ pub(super) struct Plan {
     pub(super) limits: Limits,
     pub(super) rates: RateProfile,
     pub(super) operator: Option<OperatorToken>,
+    /// Whether what would leave is kept in the development outbox instead.
+    pub(super) capture: bool,
+    pub(super) mail: MailSetup,
+    pub(super) mail_in: MailIn,
 }
 
 /// One resource that is served.
@@ -65,6 +73,9 @@ pub(super) struct Node {
     app: Arc<App>,
     server: Server<App>,
     intake: Intake,
+    couriers: Couriers,
+    mail_in: MailIn,
+    captured: Option<Captured>,
     cells: Vec<Cell>,
     served: Vec<Served>,
     stop: Stop,
@@ -126,11 +137,35 @@ impl Node {
             operator: plan.operator,
             delivery: Arc::new(delivery),
             events: Arc::new(EventRouter::default()),
+            email: Arc::new(EmailState::new(plan.mail)),
         }));
+        let (mut couriers, mut captured) = (couriers(&plan.cells, &limits), None);
+        if plan.capture {
+            let (with, outbox) = Captured::attach(app.state(), &opened, couriers);
+            (couriers, captured) = (with, Some(outbox));
+        }
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
         let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
-        let (doors, certificates) = (plan.doors, plan.certificates);
-        Ok(Self { doors, certificates, app, server, intake, cells: opened, served, stop, signals })
+        let (doors, certificates, mail_in) = (plan.doors, plan.certificates, plan.mail_in);
+        Ok(Self {
+            doors,
+            certificates,
+            app,
+            server,
+            intake,
+            couriers,
+            mail_in,
+            captured,
+            cells: opened,
+            served,
+            stop,
+            signals,
+        })
+    }
+
+    /// What all requests share.
+    pub(super) fn state(&self) -> &Arc<State> {
+        self.app.state()
     }
 
     /// What is served, in the order of the plan.
@@ -146,7 +181,20 @@ impl Node {
             job::run(state, stop_begun(stop)).await;
             None
         });
-        let intake = self.intake;
+        let (state, stop, intake) = (Arc::clone(self.app.state()), self.stop.clone(), self.intake);
+        let couriers = self.couriers;
+        if let Some(captured) = self.captured {
+            let stop = self.stop.clone();
+            tasks.spawn(async move {
+                captured.run(stop_begun(stop)).await;
+                None
+            });
+        }
+        tasks.spawn(async move {
+            Dispatcher::new(state, couriers, intake).run(stop_begun(stop)).await;
+            None
+        });
+        self.mail_in.serve(self.app.state(), &self.certificates, &self.stop, &mut tasks);
         let (server, doors, stop) = (self.server, self.doors, self.stop.clone());
         tasks.spawn(async move { Some(server.run(doors, &stop).await) });
         let begun = ready();
@@ -164,6 +212,22 @@ impl Node {
         }
         begun
     }
+}
+
+/// Who carries what leaves the house.
+fn couriers(cells: &[CellConfig], limits: &Limits) -> Couriers {
+    let rate = |limit: u32| (limit > 0).then_some(limit);
+    let mail = Pacing { at_once: limits.mail_sessions, per_second: rate(limits.mail_per_second) };
+    let texts = Pacing { at_once: limits.texts_at_once, per_second: rate(limits.texts_per_second) };
+    let mut couriers =
+        Couriers::new(limits.deliveries_at_once).paced(Kind::Mail, mail).paced(Kind::Text, texts);
+    for cell in cells {
+        // A SQLite file is open in one process alone, so what is held in it was held by one that is gone.
+        if let EngineConfig::Sqlite { .. } = cell.engine {
+            couriers = couriers.exclusive(cell.geography.clone());
+        }
+    }
+    couriers
 }
 
 async fn stop_begun(stop: Stop) {

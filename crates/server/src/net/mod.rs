@@ -2,6 +2,7 @@
 //! the business of the [`Service`] it is given; nothing here knows of tenants, operations or keys.
 
 mod chunk;
+mod client;
 mod connection;
 mod dial;
 mod exchange;
@@ -11,12 +12,14 @@ mod listener;
 mod progress;
 mod reload;
 mod service;
+pub mod smtp;
 #[cfg(test)]
 mod socket_tests;
 mod stop;
 #[cfg(test)]
 mod toy;
 
+pub use client::{Client, ClientFault};
 pub use dial::SocketDial;
 pub use listener::{Door, Drained, Server, bind};
 pub use progress::Timeouts;

@@ -4,6 +4,8 @@
 //! A service calls [`Delivery::enqueue`] in its commit and [`Queued::committed`] once that is durable. A [`Courier`]
 //! carries one [`Errand`] and ends it in its own commit, by [`Errand::finish`] or [`Errand::again`].
 
+pub mod control;
+pub mod holds;
 mod rows;
 
 use std::sync::Arc;
@@ -11,12 +13,20 @@ use std::time::Duration;
 
 use base::{Clock, Rng, Timestamp};
 use guard::BoxFuture;
-use store::{Draft, StoreError};
+use store::{Draft, KeyspaceDef, StoreError};
 use tokio::sync::{Notify, mpsc};
 
-pub use rows::{Deliveries, DeliveryRow, Kind, keyspaces};
+pub use rows::{Deliveries, DeliveryRow, Kind};
 
 use crate::directory::ResourceEntry;
+
+use store::Keyspace as _;
+
+/// All keyspaces of this service.
+#[must_use]
+pub fn keyspaces() -> Vec<&'static KeyspaceDef> {
+    vec![Deliveries::DEF, control::Pauses::DEF]
+}
 
 /// How long a node holds what it took on. What a node that died held is taken on by another after this.
 pub const HOLD: Duration = Duration::from_secs(360);

@@ -48,9 +48,3 @@ pub struct DeliveryRow {
     /// Whether a node holds it: then its key says until when.
     pub held: bool,
 }
-
-/// All keyspaces of this service.
-#[must_use]
-pub fn keyspaces() -> Vec<&'static KeyspaceDef> {
-    vec![Deliveries::DEF]
-}

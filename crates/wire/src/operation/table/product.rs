@@ -4,7 +4,7 @@ use http::Method;
 
 use crate::operation::{Access, Area, Audit, Body, Operation};
 
-const fn public(name: &'static str, path: &'static str) -> Operation {
+pub(super) const fn public(name: &'static str, path: &'static str) -> Operation {
     Operation {
         name,
         area: Area::Product,
@@ -27,4 +27,7 @@ pub(super) const ROWS: &[Operation] = &[
     public("health.live", "/health/live"),
     public("health.ready", "/health/ready"),
     public("token.keys", "/.well-known/jwks.json"),
+    // RFC 8058: the link in a mail's header. Its body says one thing only and is not read.
+    public("email.show_unsubscribe", "/emails/unsubscribe/{token}"),
+    Operation { method: Method::POST, ..public("email.unsubscribe", "/emails/unsubscribe/{token}") },
 ];
