@@ -29,6 +29,7 @@ use crate::service::delivery::{Delivery, Intake, Kind};
 use crate::service::email::{EmailState, MailSetup};
 use crate::service::events::EventRouter;
 use crate::service::resources::{self, CellTokens, Resource};
+use crate::service::sms::senders::Senders;
 
 /// How often certificate files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -43,6 +44,8 @@ pub(super) struct Placed {
     pub(super) cell: usize,
     pub(super) first_key: Option<Arc<AccessKey>>,
     pub(super) public_hosts: Vec<String>,
+    /// What it may send texts from, besides its numbers.
+    pub(super) senders: Senders,
 }
 
 /// What a node is made of.
@@ -119,7 +122,7 @@ impl Node {
                 Arc::clone(tokens),
                 placed.public_hosts,
             );
-            entries.push(Arc::new(entry));
+            entries.push(Arc::new(entry.with_senders(placed.senders)));
         }
         let stop = Stop::new();
         let timeouts = Timeouts::from(&plan.limits);
