@@ -235,6 +235,7 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
                 engine: EngineConfig::Sqlite { path: folder.join("store.sqlite") },
                 kms: KmsConfig::Local { path: folder.join("root.key") },
                 carriers: Vec::new(),
+                mail: None,
             });
             cells.len() - 1
         });

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::captured::Captured;
+use super::carriers::Carriers;
 use super::mail::MailIn;
 use super::signals::{Asked, Signals};
 use super::{CliError, cells};
@@ -79,6 +80,7 @@ pub(super) struct Node {
     couriers: Couriers,
     mail_in: MailIn,
     captured: Option<Captured>,
+    carriers: Carriers,
     cells: Vec<Cell>,
     served: Vec<Served>,
     stop: Stop,
@@ -142,7 +144,9 @@ impl Node {
             events: Arc::new(EventRouter::default()),
             email: Arc::new(EmailState::new(plan.mail)),
         }));
-        let (mut couriers, mut captured) = (couriers(&plan.cells, &limits), None);
+        let couriers = couriers(&plan.cells, &limits);
+        let (mut couriers, carriers) = Carriers::attach(app.state(), &plan.cells, &opened, couriers)?;
+        let mut captured = None;
         if plan.capture {
             let (with, outbox) = Captured::attach(app.state(), &opened, couriers);
             (couriers, captured) = (with, Some(outbox));
@@ -159,6 +163,7 @@ impl Node {
             couriers,
             mail_in,
             captured,
+            carriers,
             cells: opened,
             served,
             stop,
@@ -193,6 +198,11 @@ impl Node {
                 None
             });
         }
+        let (carriers, ended) = (self.carriers, self.stop.clone());
+        tasks.spawn(async move {
+            carriers.run(stop_begun(ended)).await;
+            None
+        });
         tasks.spawn(async move {
             Dispatcher::new(state, couriers, intake).run(stop_begun(stop)).await;
             None

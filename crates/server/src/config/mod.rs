@@ -5,6 +5,7 @@ pub mod cell;
 mod document;
 mod explain;
 mod limits;
+pub mod mail;
 pub mod listener;
 pub mod name;
 mod operator;
@@ -24,6 +25,7 @@ use serde::Deserialize;
 
 pub use cell::{CellConfig, DatabaseUrl, EngineConfig, KmsConfig};
 use document::Document;
+pub use mail::{MailConfig, MailRoute, MailTls};
 pub use listener::{Certificate, Listener};
 pub use name::{Host, InvalidName, ResourceName};
 pub use problem::{Problem, Problems};
