@@ -93,6 +93,10 @@ random_id!(
     ThreadId, "thread"
 );
 random_id!(
+    /// One mail, and the operation that sends it: the client may choose it.
+    MailId, "mail"
+);
+random_id!(
     /// One entry of a list that a service keeps for a resource: an operation, a search, a reservation.
     EntryId, "entry"
 );

@@ -13,7 +13,7 @@ pub mod rng;
 pub use cache::BoundedCache;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use geography::Geography;
-pub use id::{EntryId, MessageId, ResourceId, ThreadId, UserId};
+pub use id::{EntryId, MailId, MessageId, ResourceId, ThreadId, UserId};
 pub use limits::Limits;
 pub use phone::PhoneNumber;
 pub use private::{Personal, Secret};

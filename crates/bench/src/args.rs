@@ -27,8 +27,12 @@ pub(crate) enum Command {
     Crash(CrashArgs),
     /// Mails relayed to Postfix's sink, signed and sealed, beside Postfix with and without OpenDKIM.
     Email(EmailArgs),
+    /// Texts handed to an SMS centre over SMPP, with their receipts, beside Kannel.
+    Sms(SmsArgs),
     /// Kills the server while mails go out: each must end in one final status, and reach the peer.
     QueueCrash(QueueCrashArgs),
+    /// An SMS centre alone, which takes texts as fast as they come. Serves until its input ends, then says what it counted.
+    SmsCentre(SmsCentreArgs),
     /// The first ceiling alone: a bare TLS endpoint that parses and echoes JSON. Serves until its input ends.
     CeilingHttp(CeilingHttpArgs),
     /// The second ceiling alone: append and fdatasync with group commit.
@@ -135,6 +139,25 @@ pub(crate) struct EmailArgs {
     pub(crate) rounds: usize,
 }
 
+/// Options of `sms`.
+#[derive(Clone, Debug, Group)]
+pub(crate) struct SmsArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Clients at once.
+    #[arg(long, value_name = "NUMBER", default_value_t = 16)]
+    pub(crate) clients: usize,
+    /// Submissions that may be unanswered on the bind.
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    pub(crate) window: usize,
+    /// Texts in each round.
+    #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
+    pub(crate) texts: u64,
+    /// Rounds, alternating with Kannel; medians are printed.
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    pub(crate) rounds: usize,
+}
+
 /// Options of `queue-crash`.
 #[derive(Clone, Debug, Group)]
 pub(crate) struct QueueCrashArgs {
@@ -149,6 +172,34 @@ pub(crate) struct QueueCrashArgs {
     /// Mails under way at once, as the server is configured (`mail_sessions`).
     #[arg(long, value_name = "NUMBER", default_value_t = 16)]
     pub(crate) sessions: usize,
+}
+
+/// Options of `sms-centre`.
+#[derive(Clone, Debug, Group)]
+pub(crate) struct SmsCentreArgs {
+    /// Written when it serves: its port.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: PathBuf,
+    /// Answer every so many submissions with ESME_RTHROTTLED.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) throttle_every: u64,
+    /// Hang up after every so many submissions, the last one unanswered.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) drop_every: u64,
+    /// Bring no receipts.
+    #[arg(long)]
+    pub(crate) no_receipts: bool,
+}
+
+impl From<&SmsCentreArgs> for crate::smsc::Behaviour {
+    fn from(args: &SmsCentreArgs) -> Self {
+        Self {
+            receipts: !args.no_receipts,
+            throttle_every: args.throttle_every,
+            drop_every: args.drop_every,
+            remember: true,
+        }
+    }
 }
 
 /// Options of `ceiling-http`.

@@ -3,6 +3,8 @@
 
 mod auth;
 mod chat;
+mod email;
+mod sms;
 
 /// One log table.
 #[derive(Debug)]
@@ -84,7 +86,15 @@ pub static COMMON: &[Column] = &[
 ];
 
 /// Every table.
-pub static TABLES: &[&LogTable] = &[&auth::TABLE, &chat::TABLE];
+pub static TABLES: &[&LogTable] = &[
+    &auth::TABLE,
+    &chat::TABLE,
+    &email::SEND,
+    &email::STATUS,
+    &email::ENGAGEMENT,
+    &sms::TABLE,
+    &sms::OPT_OUTS,
+];
 
 /// The table of this name. Names are case-sensitive, as in KQL.
 #[must_use]
@@ -141,6 +151,31 @@ mod tests {
     }
 
     #[test]
+    fn the_mail_tables_have_the_documented_columns() {
+        let table = by_name("ACSEmailSendMailOperational").unwrap();
+        assert_eq!(
+            documented(table),
+            "AttachmentsCount int, BccRecipientsCount int, Category string, CcRecipientsCount int, \
+             CorrelationId string, Location string, OperationName string, OperationVersion string, Size real, \
+             ToRecipientsCount int, TrafficSource string, UniqueRecipientsCount int"
+        );
+        let table = by_name("ACSEmailStatusUpdateOperational").unwrap();
+        assert_eq!(
+            documented(table),
+            "Category string, CorrelationId string, DeliveryStatus string, EnhancedSmtpStatusCode string, \
+             FailureMessage string, FailureReason string, IsHardBounce string, Location string, \
+             OperationName string, OperationVersion string, RecipientId string, SenderDomain string, \
+             SenderUsername string, SmtpStatusCode string"
+        );
+        let table = by_name("ACSEmailUserEngagementOperational").unwrap();
+        assert_eq!(
+            documented(table),
+            "Category string, CorrelationId string, EngagementContext string, EngagementType string, \
+             Location string, OperationName string, OperationVersion string, RecipientId string, UserAgent string"
+        );
+    }
+
+    #[test]
     fn the_identity_table_has_the_documented_columns() {
         let table = by_name("ACSAuthIncomingOperations").unwrap();
         assert_eq!(table.category, "AuthOperational");
@@ -153,12 +188,34 @@ mod tests {
     }
 
     #[test]
+    fn the_sms_tables_have_the_documented_columns() {
+        let table = by_name("ACSSMSIncomingOperations").unwrap();
+        assert_eq!(table.category, "SMSOperational");
+        assert_eq!(
+            documented(table),
+            "CallerIpAddress string, Category string, CorrelationId string, Country string, DeliveryAttempts int, \
+             DurationMs int, IncomingMessageLength int, Level string, MessageId string, Method string, \
+             NumberType string, OperationName string, OperationVersion string, OutgoingMessageLength int, \
+             PhoneNumber string, PlatformType string, ResultDescription string, ResultSignature string, \
+             ResultType string, SdkType string, URI string"
+        );
+        assert_eq!(
+            documented(by_name("ACSOptOutManagementOperations").unwrap()),
+            "CallerIpAddress string, Category string, CorrelationId string, Country string, DurationMs int, \
+             Level string, Method string, OperationName string, OperationVersion string, PhoneNumber string, \
+             PlatformType string, ResultDescription string, ResultSignature string, ResultType string, \
+             SdkType string, URI string"
+        );
+    }
+
+    #[test]
     fn what_leads_to_a_person_is_marked() {
         let marked = |name: &str| -> Vec<_> {
             by_name(name).unwrap().all_columns().filter(|c| c.personal).map(|c| c.name).collect()
         };
         assert_eq!(marked("ACSAuthIncomingOperations"), ["Identity", "URI"]);
         assert_eq!(marked("ACSChatIncomingOperations"), ["CallerIpAddress", "URI", "UserId"]);
+        assert_eq!(marked("ACSSMSIncomingOperations"), ["CallerIpAddress", "PhoneNumber", "URI"]);
     }
 
     #[test]

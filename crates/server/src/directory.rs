@@ -10,6 +10,7 @@ use store::Cell;
 
 use crate::http::host;
 use crate::service::resources::CellTokens;
+use crate::service::sms::senders::Senders;
 
 /// One resource that this node serves.
 pub struct ResourceEntry {
@@ -19,6 +20,7 @@ pub struct ResourceEntry {
     access_keys: Vec<AccessKey>,
     tokens: Arc<CellTokens>,
     public_hosts: Vec<String>,
+    senders: Senders,
 }
 
 impl ResourceEntry {
@@ -33,7 +35,20 @@ impl ResourceEntry {
         tokens: Arc<CellTokens>,
         public_hosts: Vec<String>,
     ) -> Self {
-        Self { id, name, cell, access_keys, tokens, public_hosts }
+        Self { id, name, cell, access_keys, tokens, public_hosts, senders: Senders::default() }
+    }
+
+    /// The same with names and short codes that texts may be sent from.
+    #[must_use]
+    pub fn with_senders(mut self, senders: Senders) -> Self {
+        self.senders = senders;
+        self
+    }
+
+    /// What it may send texts from, besides its numbers.
+    #[must_use]
+    pub const fn senders(&self) -> &Senders {
+        &self.senders
     }
 
     /// Its id, the first half of all its users' ids.

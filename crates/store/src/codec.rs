@@ -1,6 +1,6 @@
 //! Keys as bytes that sort as their parts do. It knows ids and numbers, never what a row holds.
 
-use base::{EntryId, MessageId, ResourceId, ThreadId, Timestamp, UserId};
+use base::{EntryId, MailId, MessageId, ResourceId, ThreadId, Timestamp, UserId};
 use thiserror::Error;
 
 /// Why bytes are no key of the kind asked for.
@@ -95,7 +95,7 @@ macro_rules! ids {
         }
     )*};
 }
-ids!(ResourceId, UserId, ThreadId, EntryId);
+ids!(ResourceId, UserId, ThreadId, EntryId, MailId);
 
 impl KeyPart for MessageId {
     fn put(&self, out: &mut Vec<u8>) {

@@ -72,6 +72,39 @@ impl ApiError {
         Self::new(400, "ValidationError", message).with_target(target)
     }
 
+    /// 400 `BadRequest`, as the mail service says that a property of the body is wrong.
+    #[must_use]
+    pub fn mail_property(path: &str) -> Self {
+        Self::bad_request(format!("Request body validation error. See property '{path}'"))
+    }
+
+    /// 400 `BadRequest`: a text that is no address. The message does not repeat it.
+    #[must_use]
+    pub fn mail_address(path: &str) -> Self {
+        Self::bad_request(format!("Invalid format for email address. See property '{path}'"))
+    }
+
+    /// 400 `BadRequest`: an attachment that is not base64.
+    #[must_use]
+    pub fn mail_base64() -> Self {
+        Self::bad_request("Request body validation error. ContentBytes invalid. Should be base64.")
+    }
+
+    /// 400 `InvalidSenderUserName`: the domain is the resource's, but has no such sender. ACS repeats the username,
+    /// which names a person; this does not.
+    #[must_use]
+    pub fn invalid_sender_username() -> Self {
+        let message = "Invalid email sender username. Please use a username from the list of valid usernames \
+                       configured by your admin.";
+        Self::new(400, "InvalidSenderUserName", message)
+    }
+
+    /// 404 `DomainNotLinked`: the sender's domain is not one of the resource, or is not verified.
+    #[must_use]
+    pub fn domain_not_linked() -> Self {
+        Self::new(404, "DomainNotLinked", "The specified sender domain has not been linked.")
+    }
+
     /// 400 `UnsupportedApiVersion`, in the words of the framework ACS is built on. Both texts are cut and cleaned.
     #[must_use]
     pub fn unsupported_api_version(uri: &str, version: &str) -> Self {
@@ -105,6 +138,13 @@ impl ApiError {
     #[must_use]
     pub fn identity_not_owned() -> Self {
         Self::new(401, "IdentityNotOwned", "Provided identity doesn't belong to the resource.")
+    }
+
+    /// 401 `SenderNotOwned`: texts may not be sent from this number, short code or name of the resource.
+    #[must_use]
+    pub fn sender_not_owned() -> Self {
+        Self::new(401, "SenderNotOwned", "The sender does not belong to the resource, or may not send texts.")
+            .with_target("from")
     }
 
     /// 403 `Forbidden`: authenticated, but not allowed (missing scope, not a participant, not the author).

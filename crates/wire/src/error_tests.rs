@@ -6,6 +6,11 @@ fn all() -> Vec<ApiError> {
     vec![
         ApiError::bad_request("x"),
         ApiError::validation("topic", "x"),
+        ApiError::mail_property("content.subject"),
+        ApiError::mail_address("senderAddress"),
+        ApiError::mail_base64(),
+        ApiError::invalid_sender_username(),
+        ApiError::domain_not_linked(),
         ApiError::unsupported_api_version("/chat", "1"),
         ApiError::missing_api_version(),
         ApiError::unauthorized(),
@@ -34,8 +39,8 @@ fn the_status_of_each() {
     assert_eq!(
         statuses,
         [
-            400, 400, 400, 400, 401, 401, 401, 403, 404, 404, 404, 405, 408, 413, 414, 415, 429, 431, 500,
-            501, 503
+            400, 400, 400, 400, 400, 400, 404, 400, 400, 401, 401, 401, 403, 404, 404, 404, 405, 408, 413,
+            414, 415, 429, 431, 500, 501, 503
         ]
     );
 }

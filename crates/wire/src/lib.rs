@@ -2,15 +2,19 @@
 //! responses and errors are written for each API version. It never knows storage, policy, clocks or sockets.
 
 pub mod chat;
+pub mod email;
 pub mod error;
+pub mod events;
 pub mod identifier;
 pub mod identity;
 pub mod json;
 pub mod numbers;
 pub mod operation;
+pub mod outbox;
 pub mod page;
 pub mod query;
 pub mod sip;
+pub mod sms;
 pub mod thread_id;
 pub mod time;
 pub mod version;

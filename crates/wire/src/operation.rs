@@ -122,6 +122,8 @@ pub enum Body {
 pub enum BodyLimit {
     /// As long as `Limits::body_bytes` says.
     Standard,
+    /// As long as `Limits::mail_request_bytes` says: the one request that carries attachments.
+    Mail,
     /// This many bytes, or as many as `Limits::body_bytes` says when that is less.
     Bytes(usize),
 }
@@ -132,6 +134,7 @@ impl BodyLimit {
     pub fn bytes(self, limits: &Limits) -> usize {
         match self {
             Self::Standard => limits.body_bytes,
+            Self::Mail => limits.mail_request_bytes,
             Self::Bytes(bytes) => bytes.min(limits.body_bytes),
         }
     }

@@ -1,6 +1,11 @@
 //! Ways out of the house: mail, texts, webhooks. A channel carries one thing to one place and says what became of it; it
 //! keeps nothing, retries nothing and decides nothing of the product. It must never know the store.
 
+pub mod capture;
+pub mod postmaster;
+pub mod smpp;
+pub mod webhook;
+
 use std::io;
 use std::time::Duration;
 

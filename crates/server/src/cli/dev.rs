@@ -12,6 +12,7 @@ use guard::SystemRng;
 use guard::signature::AccessKey;
 use tempfile::TempDir;
 
+use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
 use super::{CliError, say, stock};
 use crate::config::{CellConfig, EngineConfig, KmsConfig, RateProfile, ResourceName};
@@ -19,8 +20,10 @@ use crate::dev::directory::{self, Known, Wanted};
 use crate::dev::lock::FolderLock;
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
 use crate::dev::samples::Samples;
-use crate::dev::{authority, files};
+use crate::dev::{authority, files, token};
+use crate::http::operator::OperatorToken;
 use crate::net::{CertificateFiles, Door};
+use crate::service::email::MailSetup;
 
 const EXAMPLES: &str = "Examples:\n  \
     chancery dev\n  \
@@ -31,6 +34,8 @@ const EXAMPLES: &str = "Examples:\n  \
 /// The resource and the geography of who names none.
 const DEFAULT_RESOURCE: &str = "dev";
 const DEFAULT_GEOGRAPHY: &str = "unitedstates";
+/// The one destination of all mail while it is captured.
+const CAPTURED: &str = "outbox";
 
 /// Serve for development, with nothing to configure: makes its own certificate authority, resources and keys.
 #[derive(Debug, Args)]
@@ -58,6 +63,12 @@ pub(super) struct Dev {
     /// Apply the rate limits of ACS.
     #[arg(long)]
     acs_rate_limits: bool,
+    /// Take mail that programs submit by SMTP at this port, after STARTTLS and a login; 0 takes a free one.
+    #[arg(long, value_name = "PORT")]
+    smtp_port: Option<u16>,
+    /// Take bounces and complaints by SMTP at this port; 0 takes a free one.
+    #[arg(long, value_name = "PORT")]
+    bounce_port: Option<u16>,
     /// Print the content of the ready file instead of what to paste.
     #[arg(long)]
     json: bool,
@@ -103,10 +114,13 @@ impl Dev {
         let _lock = FolderLock::take(&data.join("lock"), now)
             .map_err(|fault| CliError::Held { path: data.to_owned(), fault })?;
         let known = self.resources(data)?;
-        let (doors, port) = listen_local(self.port)?;
+        let (doors, port) = listen_local(self.port, "--port PORT (0 takes a free one)")?;
+        let mail_in = self.mail_in()?;
+        let ports = Ports::of(&mail_in);
         let dns = names(&known);
         let ips = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         let tls = authority::ensure(data, &dns, &ips, now)?;
+        let operator = token::ensure(data, &SystemRng)?;
         let (cells, resources) = place(data, &known, key.as_ref());
         let plan = Plan {
             doors,
@@ -114,16 +128,37 @@ impl Dev {
             cells,
             resources,
             limits: Limits::default(),
-            operator: None,
+            operator: Some(operator.clone()),
+            capture: true,
+            mail: MailSetup {
+                route: Arc::new(|_, _| CAPTURED.to_owned()),
+                development_domains: true,
+                local_host: Some(format!("localhost:{port}")),
+                ..MailSetup::default()
+            },
+            mail_in,
             rates: if self.acs_rate_limits { RateProfile::Acs } else { RateProfile::Off },
         };
         let node = Node::open(plan).await?;
         let wished: Vec<_> = self.numbers.iter().map(|number| number.expose().clone()).collect();
         let numbers = stock::stock(node.state(), &wished).await?;
-        let (ready, first) = describe(&node, port, &tls.ca, numbers);
+        let (ready, first) = describe(&node, port, &tls.ca, &operator, numbers);
+        let ready = ports.told(ready, "localhost");
         let fresh = matches!(folder, Folder::Fresh(_));
         let unresolved = if self.json { Vec::new() } else { unresolved(&known).await };
         node.run(|| self.tell(&ready, &first, &tls.ca, data, fresh, unresolved)).await
+    }
+
+    fn mail_in(&self) -> Result<MailIn, CliError> {
+        let listen = |port: Option<u16>, choose| match port {
+            Some(port) => listen_local(port, choose).map(|(doors, _)| doors),
+            None => Ok(Vec::new()),
+        };
+        Ok(MailIn {
+            host: "localhost".to_owned(),
+            reports: listen(self.bounce_port, "--bounce-port PORT (0 takes a free one)")?,
+            submission: listen(self.smtp_port, "--smtp-port PORT (0 takes a free one)")?,
+        })
     }
 
     fn folder(&self) -> Result<Folder, CliError> {
@@ -154,6 +189,7 @@ impl Dev {
         fresh: bool,
         unresolved: Vec<String>,
     ) -> Result<(), CliError> {
+        ready.write_running(data).map_err(|fault| CliError::Folder { path: data.to_owned(), fault })?;
         if let Some(path) = &self.ready_file {
             ready.write(path).map_err(|fault| CliError::ReadyFile { path: path.clone(), fault })?;
         }
@@ -168,11 +204,10 @@ impl Dev {
 
 /// Listens at both loopback addresses, on one port: which of them `localhost` is depends on the machine. One without IPv6
 /// does with the other.
-fn listen_local(port: u16) -> Result<(Vec<Door>, u16), CliError> {
-    const CHOOSE: &str = "--port PORT (0 takes a free one)";
-    let four = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), CHOOSE)?;
+fn listen_local(port: u16, choose: &'static str) -> Result<(Vec<Door>, u16), CliError> {
+    let four = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), choose)?;
     let found = four.address().port();
-    match listen(SocketAddr::from((Ipv6Addr::LOCALHOST, found)), CHOOSE) {
+    match listen(SocketAddr::from((Ipv6Addr::LOCALHOST, found)), choose) {
         Ok(six) => Ok((vec![four, six], found)),
         Err(fault @ CliError::PortInUse { .. }) if port != 0 => Err(fault),
         Err(_) => Ok((vec![four], found)),
@@ -198,6 +233,7 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
                 geography: one.geography.clone(),
                 engine: EngineConfig::Sqlite { path: folder.join("store.sqlite") },
                 kms: KmsConfig::Local { path: folder.join("root.key") },
+                carriers: Vec::new(),
             });
             cells.len() - 1
         });
@@ -213,7 +249,13 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
 }
 
 /// What to tell, and the connection string of the first resource at `localhost`, which every machine resolves.
-fn describe(node: &Node, port: u16, ca: &Path, numbers: Vec<Vec<String>>) -> (Ready, String) {
+fn describe(
+    node: &Node,
+    port: u16,
+    ca: &Path,
+    operator: &OperatorToken,
+    numbers: Vec<Vec<String>>,
+) -> (Ready, String) {
     let endpoint = format!("https://localhost:{port}");
     let first = node.served().first().map_or("", |one| one.primary_key.expose().as_str());
     let first = connection_string(&endpoint, first);
@@ -228,7 +270,10 @@ fn describe(node: &Node, port: u16, ca: &Path, numbers: Vec<Vec<String>>) -> (Re
         }
     });
     let resources = resources.collect();
-    (Ready { endpoint, ca_file: Some(ca.to_owned()), pid: std::process::id(), resources }, first)
+    let admin_token = Some(operator.expose().clone());
+    let ca_file = Some(ca.to_owned());
+    let pid = std::process::id();
+    (Ready { endpoint, ca_file, pid, admin_token, resources, ..Ready::default() }, first)
 }
 
 /// Resources whose own host names this machine does not resolve.

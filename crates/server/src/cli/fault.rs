@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::config::{Problems, SecretError};
+use crate::config::{Problems, SecretError, SecretRef};
 use crate::dev::authority::AuthorityError;
 use crate::dev::directory::DirectoryError;
 use crate::dev::lock::LockError;
-use crate::net::CertificateFault;
+use crate::dev::token::TokenError;
+use crate::net::{CertificateFault, ClientFault};
 use crate::service::resources::ResourceError;
 
 /// A verb's failure.
@@ -40,6 +41,14 @@ pub enum CliError {
         address: SocketAddr,
         /// What the system said.
         fault: io::Error,
+    },
+    /// A carrier's section cannot be used.
+    #[error("the carrier {name} cannot be used: {why}")]
+    Carrier {
+        /// Its name.
+        name: String,
+        /// Why, in words.
+        why: String,
     },
     /// A folder cannot be made or used.
     #[error("the folder {} cannot be used: {}", path.display(), fault.kind())]
@@ -88,6 +97,17 @@ pub enum CliError {
     /// The given access key is none.
     #[error("this is no access key: write 16 to 256 bytes in standard base64, or leave it out for a new one")]
     AccessKey,
+    /// There is no operator's token in the folder.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// What the configuration names is no operator's token.
+    #[error(
+        "the operator's token at {place} does not do: write 32 printable characters or more, such as those of `openssl rand -hex 32`"
+    )]
+    OperatorToken {
+        /// Where it is.
+        place: SecretRef,
+    },
     /// A number that was wished for is another resource's.
     #[error(
         "a number given with --number is held by another resource: release it there first, or choose another"
@@ -100,6 +120,75 @@ pub enum CliError {
         path: PathBuf,
         /// What the system said.
         fault: io::Error,
+    },
+    /// Nothing says which server is meant.
+    #[error(
+        "which server?\n  Name a running one: --data DIR (that of chancery dev --data DIR), --ready-file FILE, --config FILE,\n  or --endpoint https://HOST:PORT with --token-file FILE."
+    )]
+    WhichServer,
+    /// Nothing says which resource or geography is meant.
+    #[error("which {what}? Name it with --{what}; there are: {names}")]
+    Which {
+        /// Of what kind.
+        what: &'static str,
+        /// Those there are.
+        names: String,
+    },
+    /// What is named is none, or several.
+    #[error("{found} {what}s fit this; look at `list`")]
+    NotOne {
+        /// Of what kind.
+        what: &'static str,
+        /// How many.
+        found: usize,
+    },
+    /// No server runs where one was named.
+    #[error("no server of `chancery dev` is known by {}.\n  Start one: chancery dev --data DIR, and name the same folder here.", path.display())]
+    NotRunning {
+        /// The file that would say where it is.
+        path: PathBuf,
+    },
+    /// There is no operator's token to ask with.
+    #[error(
+        "there is no operator's token to ask with.\n  Name it with --token-file FILE, or in the configuration: [operator] token = \"file:/path\"."
+    )]
+    NoOperatorToken,
+    /// There is no authority to trust.
+    #[error("this system says of no certificate authority; name one with --ca FILE")]
+    NoAuthority,
+    /// A file holds no certificates.
+    #[error("{} holds no certificate authority in PEM; name another with --ca FILE", path.display())]
+    NotAnAuthority {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A file cannot be read.
+    #[error("{} cannot be read: {}", path.display(), fault.kind())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        fault: io::Error,
+    },
+    /// The server does not answer.
+    #[error(
+        "{endpoint}: {fault}.\n  Is the server running, and is this its address? Its authority can be named with --ca FILE."
+    )]
+    Unreached {
+        /// Where it was looked for.
+        endpoint: String,
+        /// Why.
+        fault: ClientFault,
+    },
+    /// The server said no.
+    #[error("the server answered {status}: {message}{hint}")]
+    Answered {
+        /// The status.
+        status: u16,
+        /// Its words.
+        message: String,
+        /// What to do.
+        hint: &'static str,
     },
     /// Signals cannot be received.
     #[error("cannot receive signals: {}", .0.kind())]

@@ -1,13 +1,17 @@
 //! The command line: one file for each verb. It puts the rooms together and says what happened; it decides nothing of the
 //! product.
 
+mod captured;
+mod carriers;
 mod cells;
 mod check;
 mod dev;
 mod doctor;
 mod fault;
 mod machine;
+mod mail;
 mod node;
+mod operate;
 mod serve;
 mod signals;
 mod stock;
@@ -27,7 +31,9 @@ const EXAMPLES: &str = "Examples:\n  \
     chancery dev --resource a --resource b:europe    two resources in two geographies\n  \
     chancery serve --config chancery.toml            a server for others\n  \
     chancery config check --config chancery.toml     what is wrong with a configuration, and where\n  \
-    chancery doctor --config chancery.toml           whether this machine can run it";
+    chancery doctor --config chancery.toml           whether this machine can run it\n  \
+    chancery outbox list --data ./data               what a development server captured instead of sending it\n  \
+    chancery queue list --config chancery.toml       what waits to leave a running server";
 
 /// A self-hosted server for the Azure Communication Services SDKs.
 #[derive(Debug, Parser)]
@@ -54,6 +60,18 @@ enum Verb {
     Config(ConfigVerb),
     /// Find out whether this machine can run the server, and what to do when it cannot.
     Doctor(doctor::Doctor),
+    /// What a development server captured instead of sending it.
+    Outbox(operate::Outbox),
+    /// What waits to be delivered.
+    Queue(operate::Queue),
+    /// The numbers that resources can have.
+    Numbers(operate::Numbers),
+    /// The domains that resources may send mail from.
+    Domains(operate::Domains),
+    /// Addresses that get no more mail.
+    Suppressions(operate::Suppressions),
+    /// Who is told of what happens.
+    Events(operate::Events),
     /// Print the version.
     Version,
 }
@@ -98,6 +116,12 @@ fn perform(verb: Verb) -> Result<ExitCode, CliError> {
         Verb::Config(ConfigVerb::Check(verb)) => Ok(verb.run()),
         Verb::Config(ConfigVerb::Schema) => say(&crate::config::Config::schema()),
         Verb::Doctor(verb) => block_on(verb.run()),
+        Verb::Outbox(verb) => block_on(verb.run()),
+        Verb::Queue(verb) => block_on(verb.run()),
+        Verb::Numbers(verb) => block_on(verb.run()),
+        Verb::Domains(verb) => block_on(verb.run()),
+        Verb::Suppressions(verb) => block_on(verb.run()),
+        Verb::Events(verb) => block_on(verb.run()),
         Verb::Version => say(&format!("chancery {}\n", env!("CARGO_PKG_VERSION"))),
     }
 }
@@ -117,8 +141,13 @@ fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, Cli
 
 /// Prints to standard output. A reader that has gone is no failure.
 fn say(text: &str) -> Result<ExitCode, CliError> {
+    say_bytes(text.as_bytes())
+}
+
+/// The same for what need not be text.
+fn say_bytes(bytes: &[u8]) -> Result<ExitCode, CliError> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(fault) if fault.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Output(fault)),
         _ => Ok(ExitCode::SUCCESS),
     }
@@ -142,6 +171,13 @@ mod tests {
             &["chancery", "serve", "--help"],
             &["chancery", "doctor", "--help"],
             &["chancery", "config", "check", "--help"],
+            &["chancery", "outbox", "--help"],
+            &["chancery", "outbox", "rules", "--help"],
+            &["chancery", "queue", "--help"],
+            &["chancery", "numbers", "--help"],
+            &["chancery", "domains", "--help"],
+            &["chancery", "suppressions", "--help"],
+            &["chancery", "events", "--help"],
         ] {
             let help = Cli::try_parse_from(verb).unwrap_err();
             assert!(!help.use_stderr(), "{verb:?}");

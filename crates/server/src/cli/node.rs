@@ -11,6 +11,8 @@ use store::Cell;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use super::captured::Captured;
+use super::mail::MailIn;
 use super::signals::{Asked, Signals};
 use super::{CliError, cells};
 use crate::config::{CellConfig, EngineConfig, RateProfile, ResourceName};
@@ -23,6 +25,7 @@ use crate::job::delivery::{Couriers, Dispatcher, Pacing};
 use crate::net::{self, CertificateFiles, Door, Drained, Reload, Server, Stop, Timeouts};
 use crate::observe::health::Health;
 use crate::service::delivery::{Delivery, Intake, Kind};
+use crate::service::email::{EmailState, MailSetup};
 use crate::service::events::EventRouter;
 use crate::service::resources::{self, CellTokens, Resource};
 
@@ -50,6 +53,10 @@ pub(super) struct Plan {
     pub(super) limits: Limits,
     pub(super) rates: RateProfile,
     pub(super) operator: Option<OperatorToken>,
+    /// Whether what would leave is kept in the development outbox instead.
+    pub(super) capture: bool,
+    pub(super) mail: MailSetup,
+    pub(super) mail_in: MailIn,
 }
 
 /// One resource that is served.
@@ -67,6 +74,8 @@ pub(super) struct Node {
     server: Server<App>,
     intake: Intake,
     couriers: Couriers,
+    mail_in: MailIn,
+    captured: Option<Captured>,
     cells: Vec<Cell>,
     served: Vec<Served>,
     stop: Stop,
@@ -128,12 +137,30 @@ impl Node {
             operator: plan.operator,
             delivery: Arc::new(delivery),
             events: Arc::new(EventRouter::default()),
+            email: Arc::new(EmailState::new(plan.mail)),
         }));
-        let couriers = couriers(&plan.cells, &limits);
+        let (mut couriers, mut captured) = (couriers(&plan.cells, &limits), None);
+        if plan.capture {
+            let (with, outbox) = Captured::attach(app.state(), &opened, couriers);
+            (couriers, captured) = (with, Some(outbox));
+        }
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
         let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
-        let (doors, certificates) = (plan.doors, plan.certificates);
-        Ok(Self { doors, certificates, app, server, intake, couriers, cells: opened, served, stop, signals })
+        let (doors, certificates, mail_in) = (plan.doors, plan.certificates, plan.mail_in);
+        Ok(Self {
+            doors,
+            certificates,
+            app,
+            server,
+            intake,
+            couriers,
+            mail_in,
+            captured,
+            cells: opened,
+            served,
+            stop,
+            signals,
+        })
     }
 
     /// What all requests share.
@@ -156,10 +183,18 @@ impl Node {
         });
         let (state, stop, intake) = (Arc::clone(self.app.state()), self.stop.clone(), self.intake);
         let couriers = self.couriers;
+        if let Some(captured) = self.captured {
+            let stop = self.stop.clone();
+            tasks.spawn(async move {
+                captured.run(stop_begun(stop)).await;
+                None
+            });
+        }
         tasks.spawn(async move {
             Dispatcher::new(state, couriers, intake).run(stop_begun(stop)).await;
             None
         });
+        self.mail_in.serve(self.app.state(), &self.certificates, &self.stop, &mut tasks);
         let (server, doors, stop) = (self.server, self.doors, self.stop.clone());
         tasks.spawn(async move { Some(server.run(doors, &stop).await) });
         let begun = ready();

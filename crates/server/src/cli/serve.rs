@@ -9,11 +9,14 @@ use clap::Args;
 use guard::signature::AccessKey;
 
 use super::CliError;
+use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
 use crate::config::{Certificate, Config, ResourceConfig};
 use crate::dev::authority;
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
+use crate::http::operator::OperatorToken;
 use crate::net::CertificateFiles;
+use crate::service::email::MailSetup;
 
 const EXAMPLES: &str = "Examples:\n  \
     chancery serve\n  \
@@ -41,12 +44,30 @@ impl Serve {
         let door = listen(config.listener.address, "[listener] address")?;
         let address = door.address();
         let (certificates, ca_file) = certificates(&config)?;
+        let operator = operator(&config)?;
         let public = config.listener.public_hosts.first().map(|host| host.as_str().to_owned());
         let host = public.unwrap_or_else(|| "localhost".to_owned());
-        let Config { cells, limits, rates, .. } = config;
-        let plan = Plan { doors: vec![door], certificates, cells, resources, limits, rates, operator: None };
+        let mail_in = config.smtp.as_ref().map(MailIn::listen).transpose()?.unwrap_or_default();
+        let Config { cells, limits, rates, smtp, .. } = config;
+        let mut mail = MailSetup::default();
+        if let Some(smtp) = &smtp {
+            smtp.hostname.as_str().clone_into(&mut mail.hostname);
+        }
+        let ports = Ports::of(&mail_in);
+        let plan = Plan {
+            doors: vec![door],
+            certificates,
+            cells,
+            resources,
+            limits,
+            rates,
+            operator,
+            mail,
+            mail_in,
+            capture: false,
+        };
         let node = Node::open(plan).await?;
-        let ready = describe(&node, &host, address.port(), ca_file);
+        let ready = ports.told(describe(&node, &host, address.port(), ca_file), &host);
         tracing::info!(%address, resources = ready.resources.len(), "serving");
         node.run(|| self.tell(&ready)).await
     }
@@ -58,6 +79,14 @@ impl Serve {
         tracing::info!("ready");
         Ok(())
     }
+}
+
+/// The operator's token, from where the operator keeps it.
+pub(super) fn operator(config: &Config) -> Result<Option<OperatorToken>, CliError> {
+    let Some(place) = &config.operator else { return Ok(None) };
+    let token = place.fetch()?;
+    let unfit = || CliError::OperatorToken { place: place.clone() };
+    OperatorToken::parse(token.expose()).map(Some).ok_or_else(unfit)
 }
 
 fn place(config: &Config) -> Result<Vec<Placed>, CliError> {
@@ -146,7 +175,7 @@ fn describe(node: &Node, host: &str, port: u16, ca_file: Option<PathBuf>) -> Rea
         }
     });
     let resources = resources.collect();
-    Ready { endpoint: at(host), ca_file, pid: std::process::id(), resources }
+    Ready { endpoint: at(host), ca_file, pid: std::process::id(), resources, ..Ready::default() }
 }
 
 #[cfg(test)]

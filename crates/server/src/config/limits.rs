@@ -47,6 +47,13 @@ pub(super) fn check(limits: &Limits, document: &mut Document<'_>) {
     within("mail_per_second", u64::from(limits.mail_per_second), 0, 1_000_000, document);
     within("texts_per_second", u64::from(limits.texts_per_second), 0, 1_000_000, document);
     within("auth_failures_per_minute", u64::from(limits.auth_failures_per_minute), 1, 1_000_000, document);
+    within("mail_recipients", as_u64(limits.mail_recipients), 1, 1_000, document);
+    // What a mail is kept as must fit one commit of the store.
+    within("mail_request_bytes", as_u64(limits.mail_request_bytes), 1024, 12 * 1024 * 1024, document);
+    within("mail_deadline_secs", limits.mail_deadline_secs, 60, 7 * 24 * 3600, document);
+    within("mail_retention_secs", limits.mail_retention_secs, 3600, 90 * 24 * 3600, document);
+    within("mail_domains", as_u64(limits.mail_domains), 1, 10_000, document);
+    within("mail_senders_per_domain", as_u64(limits.mail_senders_per_domain), 1, 1_000, document);
     // A request holds several values; a record holds the largest of them, sealed.
     let most_body = as_u64(MAX_RECORD) - 1;
     within("body_bytes", as_u64(limits.body_bytes), 1024, most_body, document);

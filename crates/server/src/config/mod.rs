@@ -7,10 +7,13 @@ mod explain;
 mod limits;
 pub mod listener;
 pub mod name;
+mod operator;
 mod problem;
 pub mod rates;
 pub mod resource;
 pub mod secret;
+pub mod sms;
+pub mod smtp;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,6 +30,8 @@ pub use problem::{Problem, Problems};
 pub use rates::RateProfile;
 pub use resource::ResourceConfig;
 pub use secret::{SecretError, SecretRef};
+pub use sms::CarrierConfig;
+pub use smtp::SmtpConfig;
 
 /// The longest configuration that is read.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -44,6 +49,10 @@ pub struct Config {
     pub limits: Limits,
     /// Which rate limits hold.
     pub rates: RateProfile,
+    /// Where mail comes in; nowhere without it.
+    pub smtp: Option<SmtpConfig>,
+    /// Where the operator's token is; without one nobody gets into the operator's plane.
+    pub operator: Option<SecretRef>,
 }
 
 /// The configuration of a Chancery server.
@@ -64,6 +73,10 @@ struct RawConfig {
     limits: Limits,
     #[serde(default)]
     rates: rates::RawRates,
+    #[serde(default)]
+    #[schemars(with = "smtp::RawSmtp")]
+    smtp: Option<smtp::RawSmtp>,
+    operator: operator::RawOperator,
 }
 
 impl Config {
@@ -151,6 +164,8 @@ impl RawConfig {
             each(self.resource.unwrap_or_default(), "resource", document, resource::RawResource::check);
         limits::check(&self.limits, document);
         let rates = self.rates.check(document);
+        let smtp = self.smtp.and_then(|smtp| smtp.check(document));
+        let operator = self.operator.check(document);
         let cells_known = cells.iter().all(|(_, cell)| cell.is_some());
         let cells: Vec<_> = cells.into_iter().filter_map(|(at, cell)| Some((at, cell?))).collect();
         let resources: Vec<_> =
@@ -163,6 +178,8 @@ impl RawConfig {
             resources: resources.into_iter().map(|(_, resource)| resource).collect(),
             limits: self.limits,
             rates,
+            smtp,
+            operator,
         })
     }
 }

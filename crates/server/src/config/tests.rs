@@ -35,6 +35,9 @@ page_size = 100
 
 [rates]
 profile = "acs"
+
+[operator]
+token = "file:/run/secrets/operator"
 "#;
 
 /// `key at line: what -> fix` of all problems of GOOD with `old` replaced by `new`.
@@ -64,6 +67,7 @@ fn a_good_file_becomes_types() {
     assert_eq!(config.resources[0].access_keys, [SecretRef::File("/run/secrets/contoso".into())]);
     assert_eq!(config.limits, Limits { page_size: 100, ..Limits::default() });
     assert_eq!(config.rates, RateProfile::Acs);
+    assert_eq!(config.operator, Some(SecretRef::File("/run/secrets/operator".into())));
     let own = GOOD
         .replace("certificate = \"/etc/chancery/server.pem\"", "self_signed = true")
         .replace("key = \"/etc/chancery/server.key\"", "data = \"/data\"");
@@ -72,7 +76,12 @@ fn a_good_file_becomes_types() {
 }
 
 /// What is changed in GOOD, into what, and how what is then said begins.
-const FAULTS: [(&str, &str, &str); 22] = [
+const FAULTS: [(&str, &str, &str); 23] = [
+    (
+        "\"file:/run/secrets/operator\"",
+        "\"0123456789abcdef0123456789abcdef\"",
+        "operator.token at 36: this is no reference to a secret -> write",
+    ),
     ("address =", "adress =", "listener.adress at 3: there is no such key here -> did you mean `address`?"),
     (
         "\"0.0.0.0:8443\"",

@@ -7,8 +7,11 @@ use serde::Serialize;
 
 use super::files::{self, Readers};
 
+/// The file in a data folder that says where its server answers, for the verbs that ask it. It holds no secret.
+pub const RUNNING: &str = "server.json";
+
 /// What a started server says of itself. Later versions add fields.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ready {
     /// Where the default resource answers.
@@ -16,8 +19,17 @@ pub struct Ready {
     /// What clients must trust; missing when the certificate is the operator's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
+    /// Where programs submit mail, `host:port`; missing where they do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smtp_submission: Option<String>,
+    /// Where bounces and complaints are taken, `host:port`; missing where they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smtp_reports: Option<String>,
     /// The process.
     pub pid: u32,
+    /// By which whoever runs the server is known to it; missing where the operator keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin_token: Option<String>,
     /// All resources, the default one first.
     pub resources: Vec<ReadyResource>,
 }
@@ -39,6 +51,12 @@ pub struct ReadyResource {
     pub phone_numbers: Vec<String>,
 }
 
+impl std::fmt::Debug for Ready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ready").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
 impl std::fmt::Debug for ReadyResource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ReadyResource").field("name", &self.name).finish_non_exhaustive()
@@ -52,6 +70,15 @@ impl Ready {
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
         text
+    }
+
+    /// Writes [`RUNNING`] into the folder `data`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_running(&self, data: &Path) -> io::Result<()> {
+        let text = serde_json::json!({ "endpoint": self.endpoint, "caFile": self.ca_file, "pid": self.pid });
+        files::write_whole(&data.join(RUNNING), format!("{text:#}\n").as_bytes(), Readers::Owner)
     }
 
     /// Writes the ready file. It holds access keys, so its owner alone may read it.
@@ -84,14 +111,23 @@ mod tests {
             connection_string,
             phone_numbers: vec!["+18335550100".into()],
         };
-        let ready =
-            Ready { endpoint, ca_file: Some("/d/ca/ca.pem".into()), pid: 7, resources: vec![resource] };
+        let ready = Ready {
+            endpoint,
+            ca_file: Some("/d/ca/ca.pem".into()),
+            pid: 7,
+            admin_token: Some("dG9rZW4".into()),
+            resources: vec![resource],
+            smtp_submission: Some("localhost:587".into()),
+            smtp_reports: None,
+        };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ready.json");
         ready.write(&path).unwrap();
         let read: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         let expected = serde_json::json!({
             "endpoint": "https://dev.localhost:8443", "caFile": "/d/ca/ca.pem", "pid": 7,
+            "smtpSubmission": "localhost:587",
+            "adminToken": "dG9rZW4",
             "resources": [{
                 "name": "dev", "geography": "europe", "endpoint": "https://dev.localhost:8443",
                 "connectionString": "endpoint=https://dev.localhost:8443/;accesskey=a2V5",
@@ -99,6 +135,7 @@ mod tests {
             }],
         });
         assert_eq!(read, expected);
-        assert!(!format!("{ready:?}").contains("a2V5"));
+        let shown = format!("{ready:?}");
+        assert!(!shown.contains("a2V5") && !shown.contains("dG9rZW4"));
     }
 }

@@ -41,17 +41,26 @@ impl Samples<'_> {
              Endpoint           {endpoint}\n\
              Connection string  {connection}\n\
              CA file            {ca}\n\
-             Data               {data} ({kept})\n\n\
+             Data               {data} ({kept})\n{outbox}\n\
              Resources, each by its own host name:\n{each}{hint}\n\
              Python: pip install azure-communication-identity azure-communication-chat\n\n{python}\n\
              JavaScript: npm install @azure/communication-{{identity,chat,common}}\n\
              Save as sample.mjs, then: NODE_EXTRA_CA_CERTS={ca} node sample.mjs\n\n{javascript}\n\
              Stop with Ctrl-C.\n",
             connection = self.connection_string,
+            outbox = self.outbox(),
             hint = self.hint(),
             python = self.python(),
             javascript = self.javascript(),
         )
+    }
+
+    /// The page that shows what was sent. The token is behind the `#`, which browsers keep to themselves.
+    fn outbox(&self) -> String {
+        let token = self.ready.admin_token.as_deref();
+        token.map_or_else(String::new, |token| {
+            format!("Outbox             {}/operator/outbox#token={token}\n", self.ready.endpoint)
+        })
     }
 
     fn hint(&self) -> String {
@@ -108,7 +117,9 @@ mod tests {
             endpoint: own,
         };
         let endpoint = "https://localhost:8443".to_owned();
-        let ready = Ready { endpoint, ca_file: None, pid: 1, resources: vec![resource] };
+        let admin_token = Some("dG9rZW4".to_owned());
+        let resources = vec![resource];
+        let ready = Ready { endpoint, pid: 1, admin_token, resources, ..Ready::default() };
         let connection_string = connection_string(&ready.endpoint, "a2V5");
         let (ca, data) = (Path::new("/d/ca/ca.pem"), Path::new("/d"));
         Samples { ready: &ready, connection_string: &connection_string, ca, data, fresh, unresolved }.text()
@@ -122,6 +133,7 @@ mod tests {
             "Connection string  endpoint=https://localhost:8443/;accesskey=a2V5",
             "CA file            /d/ca/ca.pem",
             "Data               /d (kept)",
+            "Outbox             https://localhost:8443/operator/outbox#token=dG9rZW4",
             "endpoint=https://dev.localhost:8443/;accesskey=a2V5",
             "dev in europe, +18335550100",
         ] {

@@ -27,8 +27,11 @@ use crate::observe::health::Health;
 use crate::service::audit::Actor;
 use crate::service::chat::ChatState;
 use crate::service::delivery::Delivery;
+use crate::service::email::EmailState;
 use crate::service::events::EventRouter;
 use crate::service::identity::IdentityCache;
+use crate::service::outbox::Inbox;
+use crate::service::sms::SmsState;
 
 /// The longest body of an operation that reads none: some clients send `{}` with everything.
 const UNREAD_BODY: usize = 1024;
@@ -57,6 +60,8 @@ pub struct Setup {
     pub delivery: Arc<Delivery>,
     /// Who wants to hear of what.
     pub events: Arc<EventRouter>,
+    /// What mail remembers between requests.
+    pub email: Arc<EmailState>,
 }
 
 /// One operation with what is worked out about it once.
@@ -100,10 +105,13 @@ impl App {
             rng: setup.rng,
             identities: IdentityCache::new(),
             chat: ChatState::new(),
+            sms: SmsState::new(),
             health: setup.health,
             operator: setup.operator,
             delivery: setup.delivery,
             events: setup.events,
+            outbox: Inbox::default(),
+            email: setup.email,
             jobs: Jobs::default(),
             rates: Rates::new(setup.rates),
         };
@@ -225,7 +233,8 @@ impl App {
 
     /// Past the limit of failures from one address, 429 takes the place of 401.
     fn slow_down(&self, error: ApiError, offered: bool, peer: IpAddr) -> ApiError {
-        if error.status() != 401 || error.code() == "IdentityNotOwned" || !offered {
+        if error.status() != 401 || matches!(error.code(), "IdentityNotOwned" | "SenderNotOwned") || !offered
+        {
             return error;
         }
         self.failures.count(peer, self.state.clock.now()).map_or(error, ApiError::too_many_requests)

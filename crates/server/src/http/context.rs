@@ -20,8 +20,11 @@ use crate::observe::health::Health;
 use crate::service::audit::Act;
 use crate::service::chat::ChatState;
 use crate::service::delivery::Delivery;
+use crate::service::email::EmailState;
 use crate::service::events::EventRouter;
 use crate::service::identity::IdentityCache;
+use crate::service::outbox::Inbox;
+use crate::service::sms::{Means, SmsState};
 
 /// What all requests of one process share.
 pub struct State {
@@ -37,6 +40,8 @@ pub struct State {
     pub identities: IdentityCache,
     /// What the chat remembers between requests.
     pub chat: ChatState,
+    /// What is remembered of texts under way.
+    pub sms: SmsState,
     /// Whether this node can serve.
     pub health: Health,
     /// Wakes what follows an answer.
@@ -47,6 +52,10 @@ pub struct State {
     pub delivery: Arc<Delivery>,
     /// Who wants to hear of what.
     pub events: Arc<EventRouter>,
+    /// Where texts go that are made to come in.
+    pub outbox: Inbox,
+    /// What mail remembers between requests.
+    pub email: Arc<EmailState>,
     /// Requests counted against the rate limits.
     pub(crate) rates: Rates,
 }
@@ -97,6 +106,21 @@ pub struct Context {
     pub caller: Caller,
     /// The address the connection comes from.
     pub peer: IpAddr,
+}
+
+impl State {
+    /// What work on texts is given.
+    #[must_use]
+    pub fn texts(&self) -> Means<'_> {
+        Means {
+            state: &self.sms,
+            delivery: &self.delivery,
+            events: &self.events,
+            limits: &self.limits,
+            clock: &*self.clock,
+            rng: &*self.rng,
+        }
+    }
 }
 
 impl Context {

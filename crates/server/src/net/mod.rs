@@ -2,6 +2,7 @@
 //! the business of the [`Service`] it is given; nothing here knows of tenants, operations or keys.
 
 mod chunk;
+mod client;
 mod connection;
 mod exchange;
 mod gate;
@@ -10,12 +11,14 @@ mod listener;
 mod progress;
 mod reload;
 mod service;
+pub mod smtp;
 #[cfg(test)]
 mod socket_tests;
 mod stop;
 #[cfg(test)]
 mod toy;
 
+pub use client::{Client, ClientFault};
 pub use listener::{Door, Drained, Server, bind};
 pub use progress::Timeouts;
 pub use reload::{CertificateFault, CertificateFiles, Reload};

@@ -7,6 +7,7 @@ pub mod email;
 pub mod events;
 pub mod identity;
 pub mod numbers;
+pub mod outbox;
 pub mod resources;
 pub mod sip;
 pub mod sms;
@@ -29,6 +30,7 @@ pub fn keyspaces() -> Vec<&'static KeyspaceDef> {
     all.extend(email::keyspaces());
     all.extend(events::keyspaces());
     all.extend(numbers::keyspaces());
+    all.extend(outbox::keyspaces());
     all.extend(sip::keyspaces());
     all.extend(sms::keyspaces());
     all

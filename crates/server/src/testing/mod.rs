@@ -6,6 +6,7 @@
 
 mod call;
 mod capture;
+mod dns;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,6 +17,7 @@ use store::engine::memory::MemoryEngine;
 use store::{Cell, CellParts, Engine};
 
 pub use call::{Answer, Call};
+pub use dns::TestDns;
 
 use crate::directory::{Directory, ResourceEntry};
 use crate::http::operator::OperatorToken;
@@ -26,10 +28,12 @@ use crate::observe::health::Health;
 use crate::service;
 use crate::service::audit::{Act, Actor, Entries, Entry};
 use crate::service::delivery::{Delivery, Intake};
+use crate::service::email::{EmailState, MailSetup};
 use crate::service::events::EventRouter;
 use crate::service::identity::{Identities, IdentityRow};
 use crate::service::numbers::{self, NumbersDesk};
 use crate::service::resources::{self, CellTokens};
+use crate::service::sms::senders::Senders;
 
 /// When tests begin: 2026-11-23T08:00:00Z.
 pub const START: Timestamp = Timestamp::from_millis(1_795_420_800_000);
@@ -59,6 +63,8 @@ pub struct TestApp {
     pub rng: Arc<SeededRng>,
     /// The engine of `europe`, to injure it.
     pub engine: Arc<MemoryEngine>,
+    /// What the DNS says.
+    pub dns: Arc<TestDns>,
     options: Options,
     grounds: Vec<Ground>,
     resources: Vec<Arc<ResourceEntry>>,
@@ -152,11 +158,12 @@ impl TestApp {
                 hidden.extend(made.access_keys.iter().map(|key| key.to_base64().expose().clone()));
                 let (cell, tokens) = (cell.clone(), Arc::clone(&tokens));
                 let entry = ResourceEntry::new(*id, made.name, cell, made.access_keys, tokens, Vec::new());
-                resources.push(Arc::new(entry));
+                resources.push(Arc::new(entry.with_senders(senders(name))));
             }
             cells.push(cell);
         }
         let (delivery, intake) = Delivery::new();
+        let dns = Arc::new(TestDns::default());
         let setup = Setup {
             directory: Directory::new(resources.clone()),
             limits: Arc::new(options.limits.clone()),
@@ -167,11 +174,18 @@ impl TestApp {
             operator: OperatorToken::parse(OPERATOR),
             delivery: Arc::new(delivery),
             events: Arc::new(EventRouter::default()),
+            email: Arc::new(EmailState::new(MailSetup {
+                development_domains: true,
+                local_host: Some("localhost:8443".to_owned()),
+                hostname: "mail.chancery.test".to_owned(),
+                lookup: Arc::clone(&dns) as _,
+                ..MailSetup::default()
+            })),
         };
         let app = Arc::new(App::new(setup));
         let engine = Arc::clone(&grounds[0].engine);
         let intake = Mutex::new(Some(intake));
-        Self { app, clock, rng, engine, options, grounds, resources, hidden: Mutex::new(hidden), intake }
+        Self { app, clock, rng, engine, dns, options, grounds, resources, hidden: Mutex::new(hidden), intake }
     }
 
     /// What was accepted and not delivered: for a dispatcher of the test's own. Once only.
@@ -332,6 +346,12 @@ impl Drop for TestApp {
             panic!("the log holds a secret or personal text, the one hidden as number {at}");
         }
     }
+}
+
+/// What a resource of a test may send texts from: `contoso` any name, and the short codes 55555 (US) and 77777 (CA).
+fn senders(name: &str) -> Senders {
+    let listed: &[&str] = if name == "contoso" { &["*", "US:55555", "CA:77777"] } else { &[] };
+    Senders::parse(listed.iter().copied()).unwrap_or_default()
 }
 
 /// The raw id of a user.

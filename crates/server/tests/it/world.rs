@@ -11,6 +11,9 @@ use wire::operation::{Access, OPERATIONS, Operation};
 /// Every scope there is.
 pub(crate) const ALL: [&str; 5] = ["chat", "chat.join", "chat.join.limited", "voip", "voip.join"];
 
+/// A domain of the resource under test, where one is needed.
+const DOMAIN: &str = "contoso.example";
+
 /// A thread with two participants and a message, in the resource under test.
 pub(crate) struct World {
     pub(crate) test: TestApp,
@@ -18,6 +21,10 @@ pub(crate) struct World {
     pub(crate) member: TestUser,
     pub(crate) thread: String,
     pub(crate) message: String,
+    /// What was made for an operation to be done to: see [`World::for_operation`].
+    made: String,
+    /// The id of a text that was sent.
+    pub(crate) text: String,
     pub(crate) numbers: Numbers,
 }
 
@@ -77,9 +84,55 @@ impl World {
         let made = test.call("POST", "/chat/threads").by(&owner).json(&new).send().await.expect(201).json();
         let thread = made["chatThread"]["id"].as_str().unwrap().to_owned();
         let numbers = Numbers::new(&test).await;
-        let mut world = Self { test, owner, member, thread, message: String::new(), numbers };
+        let mut world = Self {
+            test,
+            owner,
+            member,
+            thread,
+            message: String::new(),
+            made: String::new(),
+            text: String::new(),
+            numbers,
+        };
         world.message = world.say().await;
+        world.text = world.text().await;
         world
+    }
+
+    /// With what the operation is done to, where that is not there in every world.
+    pub(crate) async fn for_operation(operation: &Operation) -> Self {
+        let mut world = Self::new().await;
+        let text = |answer: &Answer| answer.json()["id"].as_str().unwrap_or_default().to_owned();
+        world.made = match operation.name {
+            "email.get_send_result" | "operator.email.get_mail" => text(&world.first("email.send").await),
+            "operator.email.delete_suppression" => text(&world.first("operator.email.suppress").await),
+            "operator.email.rotate_domain" => {
+                let view = world.first("operator.email.put_domain").await.json();
+                for record in view["records"].as_array().unwrap() {
+                    let value = record["value"].as_str().unwrap();
+                    world.test.dns.set(record["name"].as_str().unwrap(), &[value]);
+                }
+                text(&world.first("operator.email.verify_domain").await)
+            }
+            "operator.email.delete_sender" => {
+                world.first("operator.email.put_domain").await;
+                text(&world.first("operator.email.put_sender").await)
+            }
+            "operator.email.get_domain"
+            | "operator.email.delete_domain"
+            | "operator.email.verify_domain"
+            | "operator.email.put_sender" => text(&world.first("operator.email.put_domain").await),
+            "outbox.read" | "outbox.raw" | "outbox.delete" => crate::outbox_api::captured(&world.test).await,
+            "outbox.receive" => crate::outbox_api::take_texts(&world.test),
+            _ => String::new(),
+        };
+        world
+    }
+
+    /// An operation that must be done before another.
+    async fn first(&self, name: &str) -> Answer {
+        let operation = wire::operation::by_name(name).unwrap();
+        self.perform(operation).await.expect(operation.success)
     }
 
     /// One more message of the owner.
@@ -88,6 +141,12 @@ impl World {
         let target = format!("/chat/threads/{}/messages", encoded(&self.thread));
         let sent = self.test.call("POST", &target).by(&self.owner).json(&new).send().await.expect(201);
         sent.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// One more text of the resource.
+    pub(crate) async fn text(&self) -> String {
+        let sent = self.test.call("POST", "/sms").signed().json(&sms(&self.test)).send().await.expect(202);
+        sent.json()["value"][0]["messageId"].as_str().unwrap().to_owned()
     }
 
     /// Whether the store takes nothing more.
@@ -107,12 +166,19 @@ impl World {
             "id" => encoded(&self.member.raw_id),
             "chatThreadId" => encoded(thread),
             "chatMessageId" => self.message.clone(),
+            "resource" => self.test.resource().name().to_owned(),
+            "smtpUser" => "0".repeat(32),
+            "domain" => DOMAIN.to_owned(),
+            "sender" => "info".to_owned(),
+            "operationId" | "mail" | "suppression" | "item" if !self.made.is_empty() => self.made.clone(),
             "countryCode" => "US".to_owned(),
             "phoneNumber" => self.numbers.held.replace('+', "%2B"),
             "searchId" => self.numbers.search.clone(),
             "operationId" => self.numbers.operation.clone(),
             "reservationId" => self.numbers.reservation.clone(),
             "geography" => self.test.resource().geography().as_str().to_owned(),
+            "optOut" => "0".repeat(64),
+            "outgoingMessageId" => self.text.clone(),
             other => other.to_owned(),
         });
         // The one operation that cannot be called without a query.
@@ -128,6 +194,19 @@ impl World {
             "operator.queue.pause" | "operator.queue.resume" | "operator.queue.hurry" => {
                 json!({ "resource": self.test.resource().name() })
             }
+            "outbox.set_rules" => json!({ "rules": [{ "match": "full@*", "action": "bounce" }] }),
+            "outbox.receive" => {
+                json!({ "from": "+14255550100", "to": "+18335550100", "text": self.test.canary() })
+            }
+            "operator.email.put_smtp_user" => json!({ "username": self.test.canary() }),
+            "email.send" => json!({
+                "senderAddress": "donotreply@contoso.chancery.test",
+                "content": { "subject": self.test.canary(), "plainText": self.test.canary() },
+                "recipients": { "to": [{ "address": format!("{}@example.com", self.test.canary()) }] },
+            }),
+            "operator.email.suppress" | "operator.email.explain_suppression" => {
+                json!({ "address": format!("{}@example.com", self.test.canary()) })
+            }
             "numbers.browse_available_numbers" => json!({ "phoneNumberType": "tollFree" }),
             "numbers.create_or_update_reservation" => json!({ "phoneNumbers": {} }),
             "numbers.search_available_phone_numbers" => {
@@ -141,6 +220,10 @@ impl World {
                 json!({ "csv": "number,country,type,calling,sms\n+14255550190,US,mobile,inbound,none" })
             }
             "sip.update" => json!({ "trunks": { "sbs1.contoso.com": { "sipSignalingPort": 5061 } } }),
+            "sms.send" => sms(&self.test),
+            "sms.opt_outs.add" | "sms.opt_outs.remove" | "sms.opt_outs.check" => {
+                json!({ "from": "55555", "recipients": [{ "to": "+14255550100" }] })
+            }
             "chat.create_thread" => json!({ "topic": self.test.canary() }),
             "chat.update_thread" => json!({ "topic": self.test.canary() }),
             "chat.send_message" | "chat.update_message" => json!({ "content": self.test.canary() }),
@@ -216,4 +299,9 @@ pub(crate) fn encoded(id: &str) -> String {
 
 pub(crate) fn participant(user: &TestUser) -> Value {
     json!({ "communicationIdentifier": { "communicationUser": { "id": user.raw_id } } })
+}
+
+/// A text from a name to a number, with words that must not be logged.
+fn sms(test: &TestApp) -> Value {
+    json!({ "from": "CONTOSO", "smsRecipients": [{ "to": "+14255550100" }], "message": test.canary() })
 }

@@ -44,6 +44,18 @@ impl Draft {
         self.resource
     }
 
+    /// The resource's own scope, for who seals under whichever scope it is given.
+    #[must_use]
+    pub fn resource_scope(&self) -> ScopeHandle {
+        ScopeHandle::new(self.resource, Scope::RESOURCE, Arc::clone(&self.key))
+    }
+
+    /// The cell it is a commit of.
+    #[must_use]
+    pub const fn cell(&self) -> &Cell {
+        &self.cell
+    }
+
     /// There must be no such record.
     pub fn expect_absent<K: Keyspace>(&mut self, key: &K::Key) {
         self.commit.preconditions.push(Precondition::Absent(self.name::<K>(key)));

@@ -39,7 +39,10 @@ fn every_row_is_whole() {
 #[test]
 fn what_is_built_of_acs_is_logged_counted_and_guarded() {
     let count = |area| built().filter(|o| o.area == area).count();
-    assert_eq!((count(Area::Identity), count(Area::Chat)), (4, 16));
+    assert_eq!(
+        (count(Area::Identity), count(Area::Chat), count(Area::Email), count(Area::Sms)),
+        (4, 16, 2, 5)
+    );
     assert_eq!((count(Area::PhoneNumbers), count(Area::SipRouting)), (20, 2));
     // ACS has no log table for numbers and SIP routing, and its quotas of them are none of a server of one's own.
     let unlogged = [Area::Product, Area::PhoneNumbers, Area::SipRouting];
@@ -50,9 +53,13 @@ fn what_is_built_of_acs_is_logged_counted_and_guarded() {
 }
 
 #[test]
-fn only_health_and_signing_keys_are_public() {
+fn only_health_signing_keys_unsubscribing_and_an_empty_page_are_public() {
     let public: Vec<_> = OPERATIONS.iter().filter(|o| o.access == Access::Public).map(|o| o.path).collect();
-    assert_eq!(public, ["/health/live", "/health/ready", "/.well-known/jwks.json"]);
+    let unsubscribe = "/emails/unsubscribe/{token}";
+    let page = ["/operator/outbox", "/operator/outbox/page.js", "/operator/outbox/page.css"];
+    assert_eq!(public[..3], ["/health/live", "/health/ready", "/.well-known/jwks.json"]);
+    assert_eq!(public[3..5], [unsubscribe, unsubscribe]);
+    assert_eq!(public[5..], page);
 }
 
 #[test]
@@ -112,6 +119,7 @@ fn body_limits() {
     assert_eq!(max("chat.send_message"), limits.body_bytes);
     assert_eq!(max("identity.issue_token"), 16 * 1024);
     assert_eq!(max("identity.delete"), 0);
+    assert_eq!(max("email.send"), limits.mail_request_bytes);
     let small = Limits { body_bytes: 100, ..limits };
     assert_eq!(by_name("identity.issue_token").unwrap().body.max_bytes(&small), 100);
 }

@@ -20,6 +20,7 @@ fn line(o: &Operation) -> String {
             let may = if required { "" } else { "?" };
             match max {
                 BodyLimit::Standard => format!("{kind}{may}"),
+                BodyLimit::Mail => format!("{kind}{may}<=mail"),
                 BodyLimit::Bytes(bytes) => format!("{kind}{may}<={bytes}"),
             }
         }

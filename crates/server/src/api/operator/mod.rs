@@ -6,13 +6,36 @@ mod numbers;
 mod outbox;
 mod queue;
 mod sms;
+mod smtp;
+
+use std::sync::Arc;
+
+use wire::ApiError;
 
 use super::Handler;
+use crate::directory::ResourceEntry;
+use crate::http::Context;
 
 /// The handler of the operation called `name`.
 #[must_use]
 pub fn handler(name: &str) -> Option<Handler> {
-    [email::handler, events::handler, numbers::handler, outbox::handler, queue::handler, sms::handler]
-        .iter()
-        .find_map(|part| part(name))
+    [
+        email::handler,
+        events::handler,
+        numbers::handler,
+        outbox::handler,
+        queue::handler,
+        sms::handler,
+        smtp::handler,
+    ]
+    .iter()
+    .find_map(|part| part(name))
+}
+
+/// The resource that the path names; the operator is not bound to the one that was asked.
+fn resource(context: &Context) -> Result<&Arc<ResourceEntry>, ApiError> {
+    let name = context.params.get("resource").unwrap_or_default();
+    let all = &context.state.directory;
+    let found = all.resources().iter().find(|entry| entry.name().eq_ignore_ascii_case(name));
+    found.ok_or_else(|| ApiError::not_found("This server has no resource of this name."))
 }

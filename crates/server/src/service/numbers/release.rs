@@ -21,4 +21,4 @@ pub type OnRelease =
     for<'a> fn(&'a mut Reader, &'a mut Draft, &'a Released) -> BoxFuture<'a, Result<(), StoreError>>;
 
 /// Who has something to delete.
-pub(super) const ON_RELEASE: &[OnRelease] = &[];
+pub(super) const ON_RELEASE: &[OnRelease] = &[crate::service::sms::on_release];

@@ -1,31 +1,72 @@
-//! SMS and its opt-outs (sms 2021-03-07 to 2026-01-23).
+//! SMS, its opt-outs and its delivery reports (sms 2021-03-07 to 2026-01-23).
 
-use super::family::Family;
-use crate::operation::{Access, Area, Operation};
+use http::Method;
 
-const SMS: Family = Family {
+use crate::operation::{Access, Area, Audit, Body, Operation, Per, Rate};
+
+/// Requests of a resource in a minute. ACS counts texts per sender (ACS behaviour section 4); those limits are counted
+/// where the sender is known, this one keeps a resource from asking more than all its senders may send.
+const SEND: &[Rate] = &[Rate { bucket: "sms.send", window_secs: 60, max: 6_000, per: Per::Resource }];
+const OPT_OUT: &[Rate] = &[Rate { bucket: "sms.opt_outs", window_secs: 60, max: 6_000, per: Per::Resource }];
+const REPORTS: &[Rate] = &[Rate { bucket: "sms.reports", window_secs: 60, max: 6_000, per: Per::Resource }];
+
+const SMS: Operation = Operation {
+    name: "sms.send",
     area: Area::Sms,
+    method: Method::POST,
+    path: "/sms",
     versions: &["2021-03-07", "2025-05-29-preview", "2025-08-01-preview", "2025-09-17", "2026-01-23"],
     access: Access::AccessKey,
-    read: "sms/read",
-    write: "sms/write",
-    delete: "sms/delete",
+    permission: "sms/write",
+    audit: Audit::None,
     log_table: Some("ACSSMSIncomingOperations"),
+    log_name: Some("SMSMessagesSent"),
+    body: Body::JSON,
+    rates: SEND,
+    success: 202,
+    built: true,
 };
 
-const OPT_OUTS: Family = Family {
-    area: Area::Sms,
+const OPT_OUTS: Operation = Operation {
     versions: &["2025-05-29-preview", "2025-08-01-preview", "2025-09-17", "2026-01-23"],
-    access: Access::AccessKey,
-    read: "sms/opt_outs/read",
-    write: "sms/opt_outs/write",
-    delete: "sms/opt_outs/delete",
+    permission: "sms/opt_outs/write",
     log_table: Some("ACSOptOutManagementOperations"),
+    rates: OPT_OUT,
+    success: 200,
+    ..SMS
 };
 
 pub(super) const ROWS: &[Operation] = &[
-    SMS.post("sms.send", "/sms", 202),
-    OPT_OUTS.post("sms.opt_outs.add", "/sms/optouts:add", 200),
-    OPT_OUTS.post("sms.opt_outs.remove", "/sms/optouts:remove", 200),
-    OPT_OUTS.query("sms.opt_outs.check", "/sms/optouts:check", 200),
+    SMS,
+    Operation {
+        name: "sms.get_delivery_report",
+        method: Method::GET,
+        path: "/deliveryReports/{outgoingMessageId}",
+        versions: &["2025-08-01-preview", "2026-01-23"],
+        permission: "sms/read",
+        log_name: Some("GetDeliveryReport"),
+        body: Body::None,
+        rates: REPORTS,
+        success: 200,
+        ..SMS
+    },
+    Operation {
+        name: "sms.opt_outs.add",
+        path: "/sms/optouts:add",
+        log_name: Some("OptOutsAdd"),
+        ..OPT_OUTS
+    },
+    Operation {
+        name: "sms.opt_outs.remove",
+        path: "/sms/optouts:remove",
+        log_name: Some("OptOutsRemove"),
+        ..OPT_OUTS
+    },
+    Operation {
+        name: "sms.opt_outs.check",
+        path: "/sms/optouts:check",
+        permission: "sms/opt_outs/read",
+        log_name: Some("OptOutsCheck"),
+        ..OPT_OUTS
+    },
 ];

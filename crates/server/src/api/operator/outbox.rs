@@ -1,9 +1,0 @@
-//! The operator's plane: outbox.
-
-use crate::api::Handler;
-
-/// The handler of the operation called `name`.
-pub(super) fn handler(name: &str) -> Option<Handler> {
-    let _ = name;
-    None
-}

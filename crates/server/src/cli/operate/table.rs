@@ -1,0 +1,82 @@
+//! Tables for people: columns as wide as they must be, and no wider than a screen.
+
+/// The widest column, in characters.
+const WIDEST: usize = 60;
+
+/// A table being filled.
+pub(super) struct Table {
+    head: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// An empty table with these columns.
+    pub(super) fn new(head: &[&'static str]) -> Self {
+        Self::named(head.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    /// The same, for columns that the server names.
+    pub(super) const fn named(head: Vec<String>) -> Self {
+        Self { head, rows: Vec::new() }
+    }
+
+    /// One more row, in the order of the columns.
+    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().map(|cell| fit(&cell)).collect());
+    }
+
+    /// The whole table; `none` where it has no row.
+    pub(super) fn text(&self, none: &str) -> String {
+        if self.rows.is_empty() {
+            return format!("{none}\n");
+        }
+        let all = || std::iter::once(&self.head).chain(&self.rows);
+        let widths: Vec<usize> = (0..self.head.len())
+            .map(|at| all().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+            .collect();
+        let line = |row: &Vec<String>| {
+            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+            format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+        };
+        all().map(line).collect()
+    }
+}
+
+/// A cell in one line: what a terminal would take for a command is left out.
+fn fit(cell: &str) -> String {
+    let cell: String = cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if cell.chars().count() <= WIDEST {
+        return cell;
+    }
+    cell.chars().take(WIDEST - 1).chain(['…']).collect()
+}
+
+/// A text of several lines for a terminal: nothing in it can move the cursor or change its colours.
+pub(super) fn plain(text: &str) -> String {
+    text.replace("\r\n", "\n")
+        .chars()
+        .map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{FFFD}' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let mut table = Table::new(&["NAME", "COUNT"]);
+        assert_eq!(table.text("Nothing."), "Nothing.\n");
+        table.row(["a".into(), "12345678".into()]);
+        table.row(["grüße".into(), "1".into()]);
+        assert_eq!(table.text(""), "NAME   COUNT\na      12345678\ngrüße  1\n");
+    }
+
+    #[test]
+    fn cells_are_one_short_line() {
+        assert_eq!(fit(&"x".repeat(WIDEST)).chars().count(), WIDEST);
+        assert!(fit(&"x".repeat(WIDEST + 1)).ends_with("x…"));
+        assert_eq!(fit("a\u{1b}[31mb\nc"), "a [31mb c");
+        assert_eq!(plain("a\r\nb\u{1b}[2J\u{9b}c\td"), "a\nb\u{FFFD}[2J\u{FFFD}c\td");
+    }
+}
