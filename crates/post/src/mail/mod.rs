@@ -33,6 +33,7 @@ pub mod header;
 pub mod reply;
 pub mod report;
 pub mod submitted;
+pub mod sts;
 pub mod verp;
 
 pub use address::{Address, InvalidAddress};

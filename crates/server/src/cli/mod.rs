@@ -10,6 +10,7 @@ mod doctor;
 mod fault;
 mod machine;
 mod mail;
+mod mailout;
 mod node;
 mod operate;
 mod serve;

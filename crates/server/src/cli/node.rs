@@ -15,7 +15,7 @@ use super::captured::Captured;
 use super::carriers::Carriers;
 use super::mail::MailIn;
 use super::signals::{Asked, Signals};
-use super::{CliError, cells};
+use super::{CliError, cells, mailout};
 use crate::config::{CellConfig, EngineConfig, RateProfile, ResourceName};
 use crate::directory::{Directory, ResourceEntry};
 use crate::http::operator::OperatorToken;
@@ -145,6 +145,7 @@ impl Node {
             email: Arc::new(EmailState::new(plan.mail)),
         }));
         let couriers = couriers(&plan.cells, &limits);
+        let couriers = mailout::attach(app.state(), &plan.cells, couriers)?;
         let (mut couriers, carriers) = Carriers::attach(app.state(), &plan.cells, &opened, couriers)?;
         let mut captured = None;
         if plan.capture {

@@ -8,7 +8,7 @@ use base::{Clock, SystemClock};
 use clap::Args;
 use guard::signature::AccessKey;
 
-use super::CliError;
+use super::{CliError, mailout};
 use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
 use crate::config::{Certificate, Config, ResourceConfig, TextSender};
@@ -54,6 +54,7 @@ impl Serve {
         if let Some(smtp) = &smtp {
             smtp.hostname.as_str().clone_into(&mut mail.hostname);
         }
+        mailout::set_up(&cells, &mut mail);
         let ports = Ports::of(&mail_in);
         let plan = Plan {
             doors: vec![door],
