@@ -10,11 +10,13 @@ mod doctor;
 mod fault;
 mod machine;
 mod mail;
+mod mailers;
 mod node;
 mod operate;
 mod serve;
 mod signals;
 mod stock;
+mod ways_out;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -14,6 +14,7 @@ use tokio::time::MissedTickBehavior;
 use super::captured::Captured;
 use super::carriers::Carriers;
 use super::mail::MailIn;
+use super::mailers;
 use super::signals::{Asked, Signals};
 use super::{CliError, cells};
 use crate::config::{CellConfig, EngineConfig, RateProfile, ResourceName};
@@ -145,12 +146,14 @@ impl Node {
             email: Arc::new(EmailState::new(plan.mail)),
         }));
         let couriers = couriers(&plan.cells, &limits);
-        let (mut couriers, carriers) = Carriers::attach(app.state(), &plan.cells, &opened, couriers)?;
-        let mut captured = None;
+        let (mut couriers, mut captured) = (couriers, None);
         if plan.capture {
             let (with, outbox) = Captured::attach(app.state(), &opened, couriers);
             (couriers, captured) = (with, Some(outbox));
         }
+        // Where a cell has a way out of its own, that is taken and not the outbox.
+        let (couriers, carriers) = Carriers::attach(app.state(), &plan.cells, &opened, couriers)?;
+        let couriers = mailers::attach(app.state(), &plan.cells, &opened, couriers)?;
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
         let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
         let (doors, certificates, mail_in) = (plan.doors, plan.certificates, plan.mail_in);

@@ -172,6 +172,7 @@ fn describe(node: &Node, host: &str, port: u16, ca_file: Option<PathBuf>) -> Rea
         ReadyResource {
             name: one.name.to_string(),
             geography: one.geography.clone(),
+            email_domain: None,
             phone_numbers: Vec::new(),
             connection_string: connection_string(&endpoint, one.primary_key.expose()),
             endpoint,
