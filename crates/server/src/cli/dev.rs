@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
 use super::{CliError, say, stock};
-use crate::config::{CellConfig, EngineConfig, KmsConfig, RateProfile, ResourceName};
+use crate::config::{CellConfig, EngineConfig, EventsConfig, KmsConfig, RateProfile, ResourceName};
 use crate::dev::directory::{self, Known, Wanted};
 use crate::dev::lock::FolderLock;
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
@@ -137,6 +137,7 @@ impl Dev {
                 ..MailSetup::default()
             },
             mail_in,
+            events: hooks(&tls.ca),
             rates: if self.acs_rate_limits { RateProfile::Acs } else { RateProfile::Off },
         };
         let node = Node::open(plan).await?;
@@ -202,6 +203,17 @@ impl Dev {
     }
 }
 
+/// Webhooks in development: also those of this machine, with or without a certificate of its own authority.
+fn hooks(ca: &Path) -> EventsConfig {
+    let usual = EventsConfig::default();
+    let here = ["127.0.0.0/8", "::1"].iter().filter_map(|network| network.parse().ok());
+    EventsConfig {
+        ca: usual.ca.into_iter().chain([ca.to_owned()]).collect(),
+        allow: here.collect(),
+        allow_http: true,
+    }
+}
+
 /// Listens at both loopback addresses, on one port: which of them `localhost` is depends on the machine. One without IPv6
 /// does with the other.
 fn listen_local(port: u16, choose: &'static str) -> Result<(Vec<Door>, u16), CliError> {
@@ -234,6 +246,7 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
                 engine: EngineConfig::Sqlite { path: folder.join("store.sqlite") },
                 kms: KmsConfig::Local { path: folder.join("root.key") },
                 carriers: Vec::new(),
+                mail: None,
             });
             cells.len() - 1
         });

@@ -12,10 +12,11 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::captured::Captured;
+use super::hooks::Hooks;
 use super::mail::MailIn;
 use super::signals::{Asked, Signals};
 use super::{CliError, cells};
-use crate::config::{CellConfig, EngineConfig, RateProfile, ResourceName};
+use crate::config::{CellConfig, EngineConfig, EventsConfig, RateProfile, ResourceName};
 use crate::directory::{Directory, ResourceEntry};
 use crate::http::operator::OperatorToken;
 use crate::http::rates::Profile;
@@ -57,6 +58,7 @@ pub(super) struct Plan {
     pub(super) capture: bool,
     pub(super) mail: MailSetup,
     pub(super) mail_in: MailIn,
+    pub(super) events: EventsConfig,
 }
 
 /// One resource that is served.
@@ -75,6 +77,7 @@ pub(super) struct Node {
     intake: Intake,
     couriers: Couriers,
     mail_in: MailIn,
+    hooks: Hooks,
     captured: Option<Captured>,
     cells: Vec<Cell>,
     served: Vec<Served>,
@@ -139,6 +142,8 @@ impl Node {
             events: Arc::new(EventRouter::default()),
             email: Arc::new(EmailState::new(plan.mail)),
         }));
+        Hooks::learn(app.state()).await?;
+        let hooks = Hooks::new(&plan.events);
         let (mut couriers, mut captured) = (couriers(&plan.cells, &limits), None);
         if plan.capture {
             let (with, outbox) = Captured::attach(app.state(), &opened, couriers);
@@ -155,6 +160,7 @@ impl Node {
             intake,
             couriers,
             mail_in,
+            hooks,
             captured,
             cells: opened,
             served,
@@ -194,6 +200,7 @@ impl Node {
             Dispatcher::new(state, couriers, intake).run(stop_begun(stop)).await;
             None
         });
+        self.hooks.tell(self.app.state(), &self.stop, &mut tasks);
         self.mail_in.serve(self.app.state(), &self.certificates, &self.stop, &mut tasks);
         let (server, doors, stop) = (self.server, self.doors, self.stop.clone());
         tasks.spawn(async move { Some(server.run(doors, &stop).await) });
