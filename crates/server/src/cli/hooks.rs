@@ -18,8 +18,17 @@ use crate::net::{Drained, SocketDial, Stop};
 pub(super) struct Hooks(Option<Arc<dyn HookChannel>>);
 
 impl Hooks {
+    /// Learns who wants to hear of what, before anything can happen that is to be told, and opens the way to them.
+    pub(super) async fn open(state: &State, config: &EventsConfig) -> Result<Self, CliError> {
+        job::events::learn(state).await.map_err(|(geography, fault)| CliError::Cell {
+            geography: geography.as_str().to_owned(),
+            why: fault.to_string(),
+        })?;
+        Ok(Self::new(config))
+    }
+
     /// As configured. Where no authority can be read nothing is told, and what is to be told waits.
-    pub(super) fn new(config: &EventsConfig) -> Self {
+    fn new(config: &EventsConfig) -> Self {
         let mut pem = Vec::new();
         for path in &config.ca {
             match std::fs::read(path) {
@@ -36,14 +45,6 @@ impl Hooks {
         };
         let dial = Arc::new(SocketDial::new(config.allow.clone()));
         Self(Some(Arc::new(Webhook::new(dial, tls, config.allow_http))))
-    }
-
-    /// Learns who wants to hear of what, before anything can happen that is to be told.
-    pub(super) async fn learn(state: &State) -> Result<(), CliError> {
-        job::events::learn(state).await.map_err(|(geography, fault)| CliError::Cell {
-            geography: geography.as_str().to_owned(),
-            why: fault.to_string(),
-        })
     }
 
     /// Tells events until the node stops.

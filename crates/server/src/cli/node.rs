@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::captured::Captured;
+use super::carriers::Carriers;
 use super::hooks::Hooks;
 use super::mail::MailIn;
 use super::signals::{Asked, Signals};
@@ -29,6 +30,7 @@ use crate::service::delivery::{Delivery, Intake, Kind};
 use crate::service::email::{EmailState, MailSetup};
 use crate::service::events::EventRouter;
 use crate::service::resources::{self, CellTokens, Resource};
+use crate::service::sms::senders::Senders;
 
 /// How often certificate files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -43,6 +45,8 @@ pub(super) struct Placed {
     pub(super) cell: usize,
     pub(super) first_key: Option<Arc<AccessKey>>,
     pub(super) public_hosts: Vec<String>,
+    /// What it may send texts from, besides its numbers.
+    pub(super) senders: Senders,
 }
 
 /// What a node is made of.
@@ -79,6 +83,7 @@ pub(super) struct Node {
     mail_in: MailIn,
     hooks: Hooks,
     captured: Option<Captured>,
+    carriers: Carriers,
     cells: Vec<Cell>,
     served: Vec<Served>,
     stop: Stop,
@@ -120,7 +125,7 @@ impl Node {
                 Arc::clone(tokens),
                 placed.public_hosts,
             );
-            entries.push(Arc::new(entry));
+            entries.push(Arc::new(entry.with_senders(placed.senders)));
         }
         let stop = Stop::new();
         let timeouts = Timeouts::from(&plan.limits);
@@ -142,9 +147,10 @@ impl Node {
             events: Arc::new(EventRouter::default()),
             email: Arc::new(EmailState::new(plan.mail)),
         }));
-        Hooks::learn(app.state()).await?;
-        let hooks = Hooks::new(&plan.events);
-        let (mut couriers, mut captured) = (couriers(&plan.cells, &limits), None);
+        let hooks = Hooks::open(app.state(), &plan.events).await?;
+        let couriers = couriers(&plan.cells, &limits);
+        let (mut couriers, carriers) = Carriers::attach(app.state(), &plan.cells, &opened, couriers)?;
+        let mut captured = None;
         if plan.capture {
             let (with, outbox) = Captured::attach(app.state(), &opened, couriers);
             (couriers, captured) = (with, Some(outbox));
@@ -162,6 +168,7 @@ impl Node {
             mail_in,
             hooks,
             captured,
+            carriers,
             cells: opened,
             served,
             stop,
@@ -196,6 +203,11 @@ impl Node {
                 None
             });
         }
+        let (carriers, ended) = (self.carriers, self.stop.clone());
+        tasks.spawn(async move {
+            carriers.run(stop_begun(ended)).await;
+            None
+        });
         tasks.spawn(async move {
             Dispatcher::new(state, couriers, intake).run(stop_begun(stop)).await;
             None

@@ -32,7 +32,7 @@ pub use mail::{MailConfig, MailRoute, MailTls};
 pub use name::{Host, InvalidName, ResourceName};
 pub use problem::{Problem, Problems};
 pub use rates::RateProfile;
-pub use resource::ResourceConfig;
+pub use resource::{ResourceConfig, TextSender};
 pub use secret::{SecretError, SecretRef};
 pub use sms::CarrierConfig;
 pub use smtp::SmtpConfig;

@@ -27,6 +27,7 @@ mod outbox_api;
 mod program;
 mod rates;
 mod secrecy;
+mod sms_centre;
 mod sip;
 mod sms_opt_outs;
 mod sms_receipts;
