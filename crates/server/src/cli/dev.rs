@@ -16,7 +16,7 @@ use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
 use super::ways_out::{MailTo, TextsTo};
 use super::{CliError, say, stock};
-use crate::config::{CellConfig, EngineConfig, KmsConfig, RateProfile, ResourceName};
+use crate::config::{CellConfig, EngineConfig, EventsConfig, KmsConfig, RateProfile, ResourceName};
 use crate::dev::directory::{self, Known, Wanted};
 use crate::dev::lock::FolderLock;
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
@@ -150,6 +150,7 @@ impl Dev {
                 ..MailSetup::default()
             },
             mail_in,
+            events: hooks(&tls.ca),
             rates: if self.acs_rate_limits { RateProfile::Acs } else { RateProfile::Off },
         };
         let node = Node::open(plan).await?;
@@ -212,6 +213,17 @@ impl Dev {
             Samples { ready, connection_string: first, ca, data, fresh, unresolved }.text()
         };
         say(&text).map(|_: ExitCode| ())
+    }
+}
+
+/// Webhooks in development: also those of this machine, with or without a certificate of its own authority.
+fn hooks(ca: &Path) -> EventsConfig {
+    let usual = EventsConfig::default();
+    let here = ["127.0.0.0/8", "::1"].iter().filter_map(|network| network.parse().ok());
+    EventsConfig {
+        ca: usual.ca.into_iter().chain([ca.to_owned()]).collect(),
+        allow: here.collect(),
+        allow_http: true,
     }
 }
 

@@ -8,6 +8,7 @@ mod check;
 mod dev;
 mod doctor;
 mod fault;
+mod hooks;
 mod machine;
 mod mail;
 mod mailers;

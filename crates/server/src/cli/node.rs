@@ -13,11 +13,12 @@ use tokio::time::MissedTickBehavior;
 
 use super::captured::Captured;
 use super::carriers::Carriers;
+use super::hooks::Hooks;
 use super::mail::MailIn;
 use super::mailers;
 use super::signals::{Asked, Signals};
 use super::{CliError, cells};
-use crate::config::{CellConfig, EngineConfig, RateProfile, ResourceName};
+use crate::config::{CellConfig, EngineConfig, EventsConfig, RateProfile, ResourceName};
 use crate::directory::{Directory, ResourceEntry};
 use crate::http::operator::OperatorToken;
 use crate::http::rates::Profile;
@@ -62,6 +63,7 @@ pub(super) struct Plan {
     pub(super) capture: bool,
     pub(super) mail: MailSetup,
     pub(super) mail_in: MailIn,
+    pub(super) events: EventsConfig,
 }
 
 /// One resource that is served.
@@ -80,6 +82,7 @@ pub(super) struct Node {
     intake: Intake,
     couriers: Couriers,
     mail_in: MailIn,
+    hooks: Hooks,
     captured: Option<Captured>,
     carriers: Carriers,
     cells: Vec<Cell>,
@@ -145,6 +148,7 @@ impl Node {
             events: Arc::new(EventRouter::default()),
             email: Arc::new(EmailState::new(plan.mail)),
         }));
+        let hooks = Hooks::open(app.state(), &plan.events).await?;
         let couriers = couriers(&plan.cells, &limits);
         let (mut couriers, mut captured) = (couriers, None);
         if plan.capture {
@@ -165,6 +169,7 @@ impl Node {
             intake,
             couriers,
             mail_in,
+            hooks,
             captured,
             carriers,
             cells: opened,
@@ -210,6 +215,7 @@ impl Node {
             Dispatcher::new(state, couriers, intake).run(stop_begun(stop)).await;
             None
         });
+        self.hooks.tell(self.app.state(), &self.stop, &mut tasks);
         self.mail_in.serve(self.app.state(), &self.certificates, &self.stop, &mut tasks);
         let (server, doors, stop) = (self.server, self.doors, self.stop.clone());
         tasks.spawn(async move { Some(server.run(doors, &stop).await) });
