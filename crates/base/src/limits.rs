@@ -19,6 +19,38 @@ pub const MAX_PAGE_TOKEN: usize = 1024;
 pub const MAX_RECORD: usize = 1024 * 1024;
 /// The longest key of a row, in bytes.
 pub const MAX_KEY: usize = 256;
+/// The longest line of an SMTP command or AUTH response, in bytes with its line end; past it 500 and the connection ends.
+/// RFC 4954, section 4, asks for this much for AUTH; commands need far less.
+pub const MAX_SMTP_LINE: usize = 12 * 1024;
+/// The most recipients of one mail that comes in by SMTP; past it 452. RFC 5321, section 4.5.3.1.8, asks for a hundred.
+pub const MAX_SMTP_RECIPIENTS: usize = 100;
+/// How many commands of one SMTP session may be wrong, and how many credentials, before it ends with 421.
+pub const MAX_SMTP_FAULTS: u32 = 10;
+/// How many credentials one SMTP session may offer in vain before it ends with 421.
+pub const MAX_SMTP_LOGINS: u32 = 3;
+/// How many commands of one SMTP session may pass between two mails before it ends with 421.
+pub const MAX_SMTP_IDLE: u32 = 400;
+/// The longest name by which a program submits mail, in bytes; past it 400, and nobody.
+pub const MAX_SMTP_NAME: usize = 256;
+/// How many names of that kind one resource has; past it 400.
+pub const MAX_SMTP_USERS: usize = 100;
+/// The shortest password that an operator may choose for one, in characters; below it 400.
+pub const MIN_SMTP_PASSWORD: usize = 16;
+/// How long a client of SMTP may take for a command, from our last reply; past it 421. RFC 5321, section 4.5.3.2.7, asks
+/// for at least five minutes.
+pub const SMTP_COMMAND_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long the text of one mail may take, from 354 to its end; past it 421. A trickle of bytes does not renew it.
+pub const SMTP_TEXT_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long one SMTP session may last; past it 421.
+pub const SMTP_SESSION_TIMEOUT: Duration = Duration::from_secs(3600);
+/// How many SMTP connections one address may have at a time, a whole /64 of IPv6 counting as one; past it 421.
+pub const MAX_SMTP_PER_ADDRESS: usize = 20;
+/// How many SMTP connections one listener has at a time; past it 421. Each may hold one mail in memory.
+pub const MAX_SMTP_CONNECTIONS: usize = 256;
+/// The longest bounce or complaint that is read, in bytes; past it 552.
+pub const MAX_REPORT: usize = 1024 * 1024;
+/// The most recipients of one report that are heeded; a report on our mail names one.
+pub const MAX_REPORT_RECIPIENTS: usize = 100;
 /// How many rules the development outbox of one resource may have; past it 400.
 pub const MAX_OUTBOX_RULES: usize = 100;
 /// How many items the development outbox of one resource keeps; the oldest go first.
@@ -27,6 +59,8 @@ pub const MAX_OUTBOX_ITEMS: usize = 5_000;
 pub const MAX_MAIL_HEADERS: usize = 64;
 /// The most attachments of one mail; past it 400. Their size is bounded by that of the request.
 pub const MAX_MAIL_ATTACHMENTS: usize = 256;
+/// The longest SMPP PDU that is read, in octets: a message payload of 65,535 and room for the fields around it.
+pub const MAX_SMPP_PDU: usize = 65_535 + 1_024;
 
 /// Limits an operator may set. Defaults are those of ACS where ACS has one (`docs/compatibility.md` names them).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

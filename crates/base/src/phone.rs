@@ -139,6 +139,13 @@ named! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "the variants are written by a macro")]
+impl Default for Capability {
+    fn default() -> Self {
+        Self::None
+    }
+}
+
 impl Capability {
     /// Whether others can be reached from the number.
     #[must_use]
@@ -159,8 +166,8 @@ impl Capability {
     }
 }
 
-/// What a number can be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// What a number can be used for; by default nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Capabilities {
     /// Calls.
     pub calling: Capability,

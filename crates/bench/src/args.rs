@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Email(EmailArgs),
     /// Kills the server while mails go out: each must end in one final status, and reach the peer.
     QueueCrash(QueueCrashArgs),
+    /// An SMS centre alone, which takes texts as fast as they come. Serves until its input ends, then says what it counted.
+    SmsCentre(SmsCentreArgs),
     /// The first ceiling alone: a bare TLS endpoint that parses and echoes JSON. Serves until its input ends.
     CeilingHttp(CeilingHttpArgs),
     /// The second ceiling alone: append and fdatasync with group commit.
@@ -149,6 +151,34 @@ pub(crate) struct QueueCrashArgs {
     /// Mails under way at once, as the server is configured (`mail_sessions`).
     #[arg(long, value_name = "NUMBER", default_value_t = 16)]
     pub(crate) sessions: usize,
+}
+
+/// Options of `sms-centre`.
+#[derive(Clone, Debug, Group)]
+pub(crate) struct SmsCentreArgs {
+    /// Written when it serves: its port.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: PathBuf,
+    /// Answer every so many submissions with ESME_RTHROTTLED.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) throttle_every: u64,
+    /// Hang up after every so many submissions, the last one unanswered.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) drop_every: u64,
+    /// Bring no receipts.
+    #[arg(long)]
+    pub(crate) no_receipts: bool,
+}
+
+impl From<&SmsCentreArgs> for crate::smsc::Behaviour {
+    fn from(args: &SmsCentreArgs) -> Self {
+        Self {
+            receipts: !args.no_receipts,
+            throttle_every: args.throttle_every,
+            drop_every: args.drop_every,
+            remember: true,
+        }
+    }
 }
 
 /// Options of `ceiling-http`.

@@ -78,7 +78,8 @@ impl DkimKey {
         let pkcs8 = match algorithm {
             DkimAlgorithm::Rsa => {
                 let pair = RsaPair::generate(KeySize::Rsa2048).map_err(|_| DkimError::Library)?;
-                let der = aws_lc_rs::encoding::AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'static>>::as_der(&pair);
+                let der =
+                    aws_lc_rs::encoding::AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'static>>::as_der(&pair);
                 der.map_err(|_| DkimError::Library)?.as_ref().to_vec()
             }
             DkimAlgorithm::Ed25519 => Ed25519Key::generate_pkcs8().map_err(|_| DkimError::Library)?,
@@ -134,7 +135,13 @@ impl DkimKey {
     ///
     /// # Errors
     /// [`DkimError::Message`], [`DkimError::Library`].
-    pub fn sign(&self, message: &[u8], domain: &str, selector: &str, at: Timestamp) -> Result<Vec<u8>, DkimError> {
+    pub fn sign(
+        &self,
+        message: &[u8],
+        domain: &str,
+        selector: &str,
+        at: Timestamp,
+    ) -> Result<Vec<u8>, DkimError> {
         let mut signature = Signature {
             v: 1,
             a: self.key.algorithm(),
@@ -152,7 +159,8 @@ impl DkimKey {
         signature.bh = STANDARD.encode(sha256(&canonical)).into_bytes();
         signature.h = signed;
         signature.t = at.as_secs();
-        let signed = self.key.sign(Signable { headers, signature: &signature }).map_err(|_| DkimError::Library)?;
+        let signed =
+            self.key.sign(Signable { headers, signature: &signature }).map_err(|_| DkimError::Library)?;
         signature.b = STANDARD.encode(signed).into_bytes();
         let mut out = Vec::with_capacity(1024);
         signature.write(&mut out, true);

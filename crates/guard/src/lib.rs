@@ -3,7 +3,9 @@
 
 pub mod dkim;
 pub mod hash;
+pub mod http_signature;
 pub mod kms;
+pub mod password;
 pub mod random;
 pub mod seal;
 pub mod signature;

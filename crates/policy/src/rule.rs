@@ -63,7 +63,6 @@ static RULES: &[Rule] = &[
     rule("numbers/delete", Door::Key, Needs::Nothing),
     rule("sip/read", Door::Key, Needs::Nothing),
     rule("sip/write", Door::Key, Needs::Nothing),
-    rule("sip/delete", Door::Key, Needs::Nothing),
     rule("operator/numbers/read", Door::Operator, Needs::Nothing),
     rule("operator/numbers/write", Door::Operator, Needs::Nothing),
     rule("operator/email/read", Door::Operator, Needs::Nothing),

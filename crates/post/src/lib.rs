@@ -4,4 +4,7 @@
 pub mod mail;
 pub mod numbers;
 pub mod outbox;
+pub mod smpp;
+pub mod smtp;
 pub mod text;
+pub mod webhook;

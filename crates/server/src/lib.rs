@@ -11,5 +11,6 @@ pub mod job;
 pub mod net;
 pub mod observe;
 pub mod service;
+pub mod smtp;
 #[doc(hidden)]
 pub mod testing;

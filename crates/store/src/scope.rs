@@ -41,6 +41,12 @@ impl Scope {
         Self(bytes)
     }
 
+    /// The scope that [`Scope::as_bytes`] gave, kept in a hint by rows that rest under whatever scope they tell of.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+
     /// Its bytes: bound into what is sealed under it.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -254,6 +260,9 @@ mod tests {
         for (at, one) in all.iter().enumerate() {
             assert!(all[..at].iter().all(|other| other != one), "{one:?}");
             assert!(one.fits());
+        }
+        for one in &all {
+            assert_eq!(Scope::from_bytes(one.as_bytes()), *one);
         }
         assert!(!Scope::new(1, &[&[0; 300]]).fits());
         assert!(Scope::new(1, &[&[0; MAX_KEY - 2]]).fits());

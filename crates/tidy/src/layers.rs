@@ -15,6 +15,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("config", &["api", "net", "http", "cli", "service"]),
     ("http", &["cli", "config"]),
     ("net", &["api", "service", "cli", "config"]),
+    ("smtp", &["api", "net", "cli", "config"]),
 ];
 
 /// Types that are sockets.

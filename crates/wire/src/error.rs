@@ -20,6 +20,7 @@ struct Inner {
     message: Cow<'static, str>,
     target: Option<Cow<'static, str>>,
     details: Vec<ErrorDetail>,
+    inner: Option<ErrorDetail>,
     header: Header,
 }
 
@@ -51,6 +52,7 @@ impl ApiError {
             message: message.into(),
             target: None,
             details: Vec::new(),
+            inner: None,
             header: Header::None,
         }))
     }
@@ -168,6 +170,33 @@ impl ApiError {
         Self::new(404, "ResourceNotFound", "No Communication Services resource is served at this host name.")
     }
 
+    /// 404 of a phone number that the resource does not hold: `NotFound`, and `PhoneNumberNotFound` before 2022. ACS
+    /// repeats the number in the message; here it is left out, as it names a person.
+    #[must_use]
+    pub fn phone_number_not_found(legacy: bool) -> Self {
+        let (code, message) = match legacy {
+            true => ("PhoneNumberNotFound", "The specified phone number cannot be found."),
+            false => ("NotFound", "Input phoneNumber cannot be found."),
+        };
+        Self::new(404, code, message).with_target("phonenumber")
+    }
+
+    /// 409 `Conflict`: what is asked does not go with how the thing stands.
+    pub fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(409, "Conflict", message)
+    }
+
+    /// 422 `UnprocessableConfiguration` (400 for what is there twice): a SIP configuration breaks the rule that
+    /// `code` names, in the words of ACS.
+    #[must_use]
+    pub fn unprocessable_configuration(twice: bool, code: &'static str, message: &'static str) -> Self {
+        let status = if twice { 400 } else { 422 };
+        let mut error =
+            Self::new(status, "UnprocessableConfiguration", "One or more request inputs are not valid.");
+        error.0.inner = Some(ErrorDetail { code, message: message.into(), target: None });
+        error
+    }
+
     /// 405 `MethodNotAllowed`, with the methods the path does have, as the value of `Allow`.
     #[must_use]
     pub fn method_not_allowed(allow: String) -> Self {
@@ -280,6 +309,12 @@ impl ApiError {
         &self.0.details
     }
 
+    /// The fault beneath the error, where ACS tells it.
+    #[must_use]
+    pub fn inner(&self) -> Option<&ErrorDetail> {
+        self.0.inner.as_ref()
+    }
+
     /// Seconds for `Retry-After`; only 429 and 503 have them.
     #[must_use]
     pub fn retry_after(&self) -> Option<u32> {
@@ -298,7 +333,7 @@ impl ApiError {
         }
     }
 
-    /// The JSON body: `{"error":{"code","message","target"?,"details"?}}`.
+    /// The JSON body: `{"error":{"code","message","target"?,"details"?,"innererror"?}}`.
     #[must_use]
     pub fn to_body(&self) -> Vec<u8> {
         #[derive(Serialize)]
@@ -313,6 +348,8 @@ impl ApiError {
             target: Option<&'a str>,
             #[serde(skip_serializing_if = "<[_]>::is_empty")]
             details: &'a [ErrorDetail],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            innererror: Option<&'a ErrorDetail>,
         }
         crate::json::write(&Outer {
             error: Body {
@@ -320,6 +357,7 @@ impl ApiError {
                 message: self.message(),
                 target: self.target(),
                 details: self.details(),
+                innererror: self.inner(),
             },
         })
     }

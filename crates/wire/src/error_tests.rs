@@ -91,3 +91,17 @@ fn a_quoted_uri_is_cut_and_cleaned() {
 fn an_error_costs_one_pointer_in_a_result() {
     assert_eq!(size_of::<Result<(), ApiError>>(), size_of::<usize>());
 }
+
+#[test]
+fn a_fault_beneath_is_told() {
+    let error = ApiError::unprocessable_configuration(false, "EmptyPatch", "Patch with no data provided.");
+    assert_eq!(error.status(), 422);
+    assert_eq!(
+        String::from_utf8(error.to_body()).unwrap(),
+        r#"{"error":{"code":"UnprocessableConfiguration","message":"One or more request inputs are not valid.","innererror":{"code":"EmptyPatch","message":"Patch with no data provided."}}}"#
+    );
+    assert_eq!(ApiError::unprocessable_configuration(true, "DuplicatedRoute", "x").status(), 400);
+    assert_eq!(ApiError::phone_number_not_found(true).code(), "PhoneNumberNotFound");
+    assert_eq!(ApiError::phone_number_not_found(false).target(), Some("phonenumber"));
+    assert_eq!(ApiError::conflict("Too late.").status(), 409);
+}

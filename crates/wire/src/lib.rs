@@ -4,14 +4,17 @@
 pub mod chat;
 pub mod email;
 pub mod error;
+pub mod events;
 pub mod identifier;
 pub mod identity;
 pub mod json;
+pub mod numbers;
 pub mod operation;
 pub mod outbox;
 pub mod page;
 pub mod query;
 pub mod sms;
+pub mod sip;
 pub mod thread_id;
 pub mod time;
 pub mod version;

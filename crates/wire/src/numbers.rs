@@ -4,12 +4,13 @@ mod request;
 mod response;
 
 pub use request::{
-    AreaCodes, Browse, ChangeCapabilities, Localities, Offerings, OperatorLookup, Purchase, PurchaseReservation,
-    ReservationPatch, Search, country, number,
+    AreaCodes, Browse, ChangeCapabilities, Localities, Offerings, OperatorLookup, Purchase,
+    PurchaseReservation, ReservationPatch, Search, country, number,
 };
 pub use response::{
-    AreaCode, Available, Cost, CountryItem, Division, Locality, NumberCapabilities, NumberError, Offering, Operation,
-    OperatorDetails, OperatorInformation, Purchased, Reservation, SearchResult, browsed, list, lookups,
+    AreaCode, Available, Cost, CountryItem, Division, Locality, NumberCapabilities, NumberError, Offering,
+    Operation, OperatorDetails, OperatorInformation, Purchased, Reservation, SearchResult, browsed, list,
+    lookups,
 };
 
 use crate::ApiVersion;

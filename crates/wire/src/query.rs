@@ -73,6 +73,19 @@ impl<'a> Query<'a> {
         }
     }
 
+    /// `maxPageSize` or `top` of a list whose pages have `most` items when nothing is asked for, and never more.
+    ///
+    /// # Errors
+    /// 400 when it is zero, negative or no whole number.
+    pub fn size(&self, name: &'static str, most: usize) -> Result<usize, ApiError> {
+        match self.count(name, "a whole number of at least 1")? {
+            Some(0) => {
+                Err(ApiError::validation(name, format!("{name} must be a whole number of at least 1.")))
+            }
+            asked => Ok(asked.unwrap_or(most).min(most).max(1)),
+        }
+    }
+
     /// `skip`: how many items of the list are left out. Absent: none.
     ///
     /// # Errors
@@ -165,6 +178,16 @@ mod tests {
             assert_eq!((error.status(), error.target()), (400, Some("maxPageSize")), "{bad}");
         }
         assert_eq!(query("").page_size(&Limits { page_size: 3, ..limits }), Ok(3));
+    }
+
+    #[test]
+    fn sizes_of_other_lists() {
+        for (text, want) in [("", 100), ("top=1", 1), ("top=100", 100), ("top=101", 100)] {
+            assert_eq!(query(text).size("top", 100), Ok(want), "{text}");
+        }
+        for bad in ["top=0", "top=-1", "top=x", "top="] {
+            assert_eq!(query(bad).size("top", 100).unwrap_err().target(), Some("top"), "{bad}");
+        }
     }
 
     #[test]

@@ -6,9 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use mail_auth::common::parse::TxtRecordParser;
 use mail_auth::common::verify::DomainKey;
-use mail_auth::{
-    AuthenticatedMessage, DkimResult, MessageAuthenticator, Parameters, ResolverCache, Txt,
-};
+use mail_auth::{AuthenticatedMessage, DkimResult, MessageAuthenticator, Parameters, ResolverCache, Txt};
 
 use super::*;
 
@@ -74,7 +72,11 @@ fn both_algorithms_verify() {
         for message in [MESSAGE, "From: a@example.com\r\n\r\n", "From: a@example.com\r\n\r\nno end"] {
             let bytes = signed(&key, message);
             assert!(bytes.starts_with(b"DKIM-Signature: v=1; a="));
-            assert_eq!(verify(&bytes, "selector1", &key.record()), DkimResult::Pass, "{algorithm:?} {message:?}");
+            assert_eq!(
+                verify(&bytes, "selector1", &key.record()),
+                DkimResult::Pass,
+                "{algorithm:?} {message:?}"
+            );
         }
     }
 }
@@ -95,12 +97,22 @@ fn a_change_on_the_way_is_seen() {
     ] {
         let changed = good.replacen(what, with, 1);
         assert_ne!(changed, good, "{what}");
-        assert_ne!(verify(changed.as_bytes(), "selector1", &key.record()), DkimResult::Pass, "{what} -> {with}");
+        assert_ne!(
+            verify(changed.as_bytes(), "selector1", &key.record()),
+            DkimResult::Pass,
+            "{what} -> {with}"
+        );
     }
-    for (what, with) in [("X-Other: 1", "X-Other: 2"), ("Your   app", "Your app"), ("Bye\r\n\r\n\r\n", "Bye\r\n")] {
+    for (what, with) in
+        [("X-Other: 1", "X-Other: 2"), ("Your   app", "Your app"), ("Bye\r\n\r\n\r\n", "Bye\r\n")]
+    {
         let changed = good.replacen(what, with, 1);
         assert_ne!(changed, good, "{what}");
-        assert_eq!(verify(changed.as_bytes(), "selector1", &key.record()), DkimResult::Pass, "{what} -> {with}");
+        assert_eq!(
+            verify(changed.as_bytes(), "selector1", &key.record()),
+            DkimResult::Pass,
+            "{what} -> {with}"
+        );
     }
 }
 

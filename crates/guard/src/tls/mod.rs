@@ -76,6 +76,18 @@ pub fn server_config(certs: Arc<CertificateStore>) -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
+/// The server's side of SMTP: as [`server_config`], without a word on what is spoken within, which clients of mail do not
+/// negotiate.
+///
+/// # Panics
+/// Never: the provider supports both protocol versions.
+#[must_use]
+pub fn mail_server_config(certs: Arc<CertificateStore>) -> Arc<ServerConfig> {
+    let mut config = ServerConfig::clone(&server_config(certs));
+    config.alpn_protocols = Vec::new();
+    Arc::new(config)
+}
+
 /// Tickets need no memory; only without them (no randomness) are sessions kept here.
 fn resumption() -> (Option<Arc<dyn ProducesTickets>>, Arc<dyn StoresServerSessions>) {
     match aws_lc_rs::Ticketer::new() {

@@ -1,4 +1,5 @@
-//! Mail as values: addresses, messages on their way out, what servers' replies mean, and where bounces come back to.
+//! Mail as values: addresses, messages on their way out, what servers' replies mean, and where bounces come back
+//! to, and what they say.
 //!
 //! How a message is made, for those who send one:
 //!
@@ -29,6 +30,8 @@ pub mod body;
 pub mod compose;
 pub mod header;
 pub mod reply;
+pub mod report;
+pub mod submitted;
 pub mod verp;
 
 pub use address::{Address, InvalidAddress};

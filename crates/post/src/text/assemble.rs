@@ -2,6 +2,7 @@
 //! and their octets decoded as one, so that a character cut in two by its sender is whole again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 use base::{Personal, Timestamp};
@@ -89,6 +90,13 @@ pub struct Part {
     pub script: Script,
     /// Its octets, without header.
     pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What it says is a person's.
+        f.debug_struct("Part").field("script", &self.script).field("octets", &self.body.len()).finish()
+    }
 }
 
 /// What parts in their order say.

@@ -2,6 +2,9 @@
 //! keeps nothing, retries nothing and decides nothing of the product. It must never know the store.
 
 pub mod capture;
+pub mod smpp;
+pub mod webhook;
+pub mod postmaster;
 
 use std::io;
 use std::time::Duration;

@@ -12,8 +12,9 @@ use guard::SystemRng;
 use guard::signature::AccessKey;
 use tempfile::TempDir;
 
+use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
-use super::{CliError, say};
+use super::{CliError, say, stock};
 use crate::config::{CellConfig, EngineConfig, KmsConfig, RateProfile, ResourceName};
 use crate::dev::directory::{self, Known, Wanted};
 use crate::dev::lock::FolderLock;
@@ -55,9 +56,19 @@ pub(super) struct Dev {
     /// The first access key of every resource, in base64. Without it each gets keys of its own.
     #[arg(long, value_name = "BASE64")]
     access_key: Option<String>,
+    /// A number that the first resource holds from the start; may be given several times. Without it each resource holds
+    /// a fictitious one that can text.
+    #[arg(long = "number", value_name = "NUMBER", value_parser = stock::wished)]
+    numbers: Vec<base::Secret<base::PhoneNumber>>,
     /// Apply the rate limits of ACS.
     #[arg(long)]
     acs_rate_limits: bool,
+    /// Take mail that programs submit by SMTP at this port, after STARTTLS and a login; 0 takes a free one.
+    #[arg(long, value_name = "PORT")]
+    smtp_port: Option<u16>,
+    /// Take bounces and complaints by SMTP at this port; 0 takes a free one.
+    #[arg(long, value_name = "PORT")]
+    bounce_port: Option<u16>,
     /// Print the content of the ready file instead of what to paste.
     #[arg(long)]
     json: bool,
@@ -103,7 +114,9 @@ impl Dev {
         let _lock = FolderLock::take(&data.join("lock"), now)
             .map_err(|fault| CliError::Held { path: data.to_owned(), fault })?;
         let known = self.resources(data)?;
-        let (doors, port) = listen_local(self.port)?;
+        let (doors, port) = listen_local(self.port, "--port PORT (0 takes a free one)")?;
+        let mail_in = self.mail_in()?;
+        let ports = Ports::of(&mail_in);
         let dns = names(&known);
         let ips = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         let tls = authority::ensure(data, &dns, &ips, now)?;
@@ -120,15 +133,32 @@ impl Dev {
             mail: MailSetup {
                 route: Arc::new(|_, _| CAPTURED.to_owned()),
                 development_domains: true,
+                local_host: Some(format!("localhost:{port}")),
                 ..MailSetup::default()
             },
+            mail_in,
             rates: if self.acs_rate_limits { RateProfile::Acs } else { RateProfile::Off },
         };
         let node = Node::open(plan).await?;
-        let (ready, first) = describe(&node, port, &tls.ca, &operator);
+        let wished: Vec<_> = self.numbers.iter().map(|number| number.expose().clone()).collect();
+        let numbers = stock::stock(node.state(), &wished).await?;
+        let (ready, first) = describe(&node, port, &tls.ca, &operator, numbers);
+        let ready = ports.told(ready, "localhost");
         let fresh = matches!(folder, Folder::Fresh(_));
         let unresolved = if self.json { Vec::new() } else { unresolved(&known).await };
         node.run(|| self.tell(&ready, &first, &tls.ca, data, fresh, unresolved)).await
+    }
+
+    fn mail_in(&self) -> Result<MailIn, CliError> {
+        let listen = |port: Option<u16>, choose| match port {
+            Some(port) => listen_local(port, choose).map(|(doors, _)| doors),
+            None => Ok(Vec::new()),
+        };
+        Ok(MailIn {
+            host: "localhost".to_owned(),
+            reports: listen(self.bounce_port, "--bounce-port PORT (0 takes a free one)")?,
+            submission: listen(self.smtp_port, "--smtp-port PORT (0 takes a free one)")?,
+        })
     }
 
     fn folder(&self) -> Result<Folder, CliError> {
@@ -174,11 +204,10 @@ impl Dev {
 
 /// Listens at both loopback addresses, on one port: which of them `localhost` is depends on the machine. One without IPv6
 /// does with the other.
-fn listen_local(port: u16) -> Result<(Vec<Door>, u16), CliError> {
-    const CHOOSE: &str = "--port PORT (0 takes a free one)";
-    let four = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), CHOOSE)?;
+fn listen_local(port: u16, choose: &'static str) -> Result<(Vec<Door>, u16), CliError> {
+    let four = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), choose)?;
     let found = four.address().port();
-    match listen(SocketAddr::from((Ipv6Addr::LOCALHOST, found)), CHOOSE) {
+    match listen(SocketAddr::from((Ipv6Addr::LOCALHOST, found)), choose) {
         Ok(six) => Ok((vec![four, six], found)),
         Err(fault @ CliError::PortInUse { .. }) if port != 0 => Err(fault),
         Err(_) => Ok((vec![four], found)),
@@ -204,6 +233,7 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
                 geography: one.geography.clone(),
                 engine: EngineConfig::Sqlite { path: folder.join("store.sqlite") },
                 kms: KmsConfig::Local { path: folder.join("root.key") },
+                carriers: Vec::new(),
             });
             cells.len() - 1
         });
@@ -219,23 +249,31 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
 }
 
 /// What to tell, and the connection string of the first resource at `localhost`, which every machine resolves.
-fn describe(node: &Node, port: u16, ca: &Path, operator: &OperatorToken) -> (Ready, String) {
+fn describe(
+    node: &Node,
+    port: u16,
+    ca: &Path,
+    operator: &OperatorToken,
+    numbers: Vec<Vec<String>>,
+) -> (Ready, String) {
     let endpoint = format!("https://localhost:{port}");
     let first = node.served().first().map_or("", |one| one.primary_key.expose().as_str());
     let first = connection_string(&endpoint, first);
-    let resources = node.served().iter().map(|one| {
+    let resources = node.served().iter().zip(numbers).map(|(one, phone_numbers)| {
         let endpoint = format!("https://{}.localhost:{port}", one.name);
         ReadyResource {
             name: one.name.to_string(),
             geography: one.geography.clone(),
             connection_string: connection_string(&endpoint, one.primary_key.expose()),
+            phone_numbers,
             endpoint,
         }
     });
     let resources = resources.collect();
     let admin_token = Some(operator.expose().clone());
     let ca_file = Some(ca.to_owned());
-    (Ready { endpoint, ca_file, pid: std::process::id(), admin_token, resources }, first)
+    let pid = std::process::id();
+    (Ready { endpoint, ca_file, pid, admin_token, resources, ..Ready::default() }, first)
 }
 
 /// Resources whose own host names this machine does not resolve.

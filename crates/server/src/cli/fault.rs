@@ -42,6 +42,14 @@ pub enum CliError {
         /// What the system said.
         fault: io::Error,
     },
+    /// A carrier's section cannot be used.
+    #[error("the carrier {name} cannot be used: {why}")]
+    Carrier {
+        /// Its name.
+        name: String,
+        /// Why, in words.
+        why: String,
+    },
     /// A folder cannot be made or used.
     #[error("the folder {} cannot be used: {}", path.display(), fault.kind())]
     Folder {
@@ -100,6 +108,11 @@ pub enum CliError {
         /// Where it is.
         place: SecretRef,
     },
+    /// A number that was wished for is another resource's.
+    #[error(
+        "a number given with --number is held by another resource: release it there first, or choose another"
+    )]
+    NumberTaken,
     /// The ready file cannot be written.
     #[error("the ready file {} cannot be written: {}", path.display(), fault.kind())]
     ReadyFile {

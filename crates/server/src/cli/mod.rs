@@ -2,16 +2,19 @@
 //! product.
 
 mod captured;
+mod carriers;
 mod cells;
 mod check;
 mod dev;
 mod doctor;
 mod fault;
 mod machine;
+mod mail;
 mod node;
 mod operate;
 mod serve;
 mod signals;
+mod stock;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

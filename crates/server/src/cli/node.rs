@@ -12,13 +12,14 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::captured::Captured;
+use super::mail::MailIn;
 use super::signals::{Asked, Signals};
 use super::{CliError, cells};
 use crate::config::{CellConfig, EngineConfig, RateProfile, ResourceName};
 use crate::directory::{Directory, ResourceEntry};
 use crate::http::operator::OperatorToken;
 use crate::http::rates::Profile;
-use crate::http::{App, Setup};
+use crate::http::{App, Setup, State};
 use crate::job;
 use crate::job::delivery::{Couriers, Dispatcher, Pacing};
 use crate::net::{self, CertificateFiles, Door, Drained, Reload, Server, Stop, Timeouts};
@@ -55,6 +56,7 @@ pub(super) struct Plan {
     /// Whether what would leave is kept in the development outbox instead.
     pub(super) capture: bool,
     pub(super) mail: MailSetup,
+    pub(super) mail_in: MailIn,
 }
 
 /// One resource that is served.
@@ -72,6 +74,7 @@ pub(super) struct Node {
     server: Server<App>,
     intake: Intake,
     couriers: Couriers,
+    mail_in: MailIn,
     captured: Option<Captured>,
     cells: Vec<Cell>,
     served: Vec<Served>,
@@ -143,7 +146,7 @@ impl Node {
         }
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
         let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
-        let (doors, certificates) = (plan.doors, plan.certificates);
+        let (doors, certificates, mail_in) = (plan.doors, plan.certificates, plan.mail_in);
         Ok(Self {
             doors,
             certificates,
@@ -151,12 +154,18 @@ impl Node {
             server,
             intake,
             couriers,
+            mail_in,
             captured,
             cells: opened,
             served,
             stop,
             signals,
         })
+    }
+
+    /// What all requests share.
+    pub(super) fn state(&self) -> &Arc<State> {
+        self.app.state()
     }
 
     /// What is served, in the order of the plan.
@@ -185,6 +194,7 @@ impl Node {
             Dispatcher::new(state, couriers, intake).run(stop_begun(stop)).await;
             None
         });
+        self.mail_in.serve(self.app.state(), &self.certificates, &self.stop, &mut tasks);
         let (server, doors, stop) = (self.server, self.doors, self.stop.clone());
         tasks.spawn(async move { Some(server.run(doors, &stop).await) });
         let begun = ready();

@@ -9,6 +9,7 @@ use clap::Args;
 use guard::signature::AccessKey;
 
 use super::CliError;
+use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
 use crate::config::{Certificate, Config, ResourceConfig};
 use crate::dev::authority;
@@ -46,8 +47,13 @@ impl Serve {
         let operator = operator(&config)?;
         let public = config.listener.public_hosts.first().map(|host| host.as_str().to_owned());
         let host = public.unwrap_or_else(|| "localhost".to_owned());
-        let Config { cells, limits, rates, .. } = config;
-        let mail = MailSetup::default();
+        let mail_in = config.smtp.as_ref().map(MailIn::listen).transpose()?.unwrap_or_default();
+        let Config { cells, limits, rates, smtp, .. } = config;
+        let mut mail = MailSetup::default();
+        if let Some(smtp) = &smtp {
+            smtp.hostname.as_str().clone_into(&mut mail.hostname);
+        }
+        let ports = Ports::of(&mail_in);
         let plan = Plan {
             doors: vec![door],
             certificates,
@@ -57,10 +63,11 @@ impl Serve {
             rates,
             operator,
             mail,
+            mail_in,
             capture: false,
         };
         let node = Node::open(plan).await?;
-        let ready = describe(&node, &host, address.port(), ca_file);
+        let ready = ports.told(describe(&node, &host, address.port(), ca_file), &host);
         tracing::info!(%address, resources = ready.resources.len(), "serving");
         node.run(|| self.tell(&ready)).await
     }
@@ -162,12 +169,13 @@ fn describe(node: &Node, host: &str, port: u16, ca_file: Option<PathBuf>) -> Rea
         ReadyResource {
             name: one.name.to_string(),
             geography: one.geography.clone(),
+            phone_numbers: Vec::new(),
             connection_string: connection_string(&endpoint, one.primary_key.expose()),
             endpoint,
         }
     });
     let resources = resources.collect();
-    Ready { endpoint: at(host), ca_file, pid: std::process::id(), admin_token: None, resources }
+    Ready { endpoint: at(host), ca_file, pid: std::process::id(), resources, ..Ready::default() }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::document::Document;
 use super::secret::{self, SecretError, SecretRef};
+use super::sms::{CarrierConfig, RawSms};
 
 /// One geography that this node serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct CellConfig {
     pub engine: EngineConfig,
     /// Who keeps the key above its keys.
     pub kms: KmsConfig,
+    /// The SMS centres that carry its texts.
+    pub carriers: Vec<CarrierConfig>,
 }
 
 /// Where rows rest.
@@ -104,6 +107,9 @@ pub(super) struct RawCell {
     /// Who keeps the key above its keys.
     #[schemars(required, with = "RawKms")]
     kms: Option<RawKms>,
+    /// Texts.
+    #[serde(default)]
+    sms: RawSms,
 }
 
 /// Where rows rest: { kind = "sqlite", path = ".." } or { kind = "postgres", url = "env:NAME" }.
@@ -158,7 +164,8 @@ impl RawCell {
                 missing(&format!("{at}.kms"), "write kms = { kind = \"local\", path = \"..\" }", document)
             }
         };
-        Some(CellConfig { geography: geography?, engine: engine?, kms: kms? })
+        let carriers = self.sms.check(&format!("{at}.sms"), document);
+        Some(CellConfig { geography: geography?, engine: engine?, kms: kms?, carriers })
     }
 }
 

@@ -12,6 +12,8 @@ mod problem;
 pub mod rates;
 pub mod resource;
 pub mod secret;
+pub mod sms;
+pub mod smtp;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,6 +30,8 @@ pub use problem::{Problem, Problems};
 pub use rates::RateProfile;
 pub use resource::ResourceConfig;
 pub use secret::{SecretError, SecretRef};
+pub use sms::CarrierConfig;
+pub use smtp::SmtpConfig;
 
 /// The longest configuration that is read.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -45,6 +49,8 @@ pub struct Config {
     pub limits: Limits,
     /// Which rate limits hold.
     pub rates: RateProfile,
+    /// Where mail comes in; nowhere without it.
+    pub smtp: Option<SmtpConfig>,
     /// Where the operator's token is; without one nobody gets into the operator's plane.
     pub operator: Option<SecretRef>,
 }
@@ -68,6 +74,8 @@ struct RawConfig {
     #[serde(default)]
     rates: rates::RawRates,
     #[serde(default)]
+    #[schemars(with = "smtp::RawSmtp")]
+    smtp: Option<smtp::RawSmtp>,
     operator: operator::RawOperator,
 }
 
@@ -156,6 +164,7 @@ impl RawConfig {
             each(self.resource.unwrap_or_default(), "resource", document, resource::RawResource::check);
         limits::check(&self.limits, document);
         let rates = self.rates.check(document);
+        let smtp = self.smtp.and_then(|smtp| smtp.check(document));
         let operator = self.operator.check(document);
         let cells_known = cells.iter().all(|(_, cell)| cell.is_some());
         let cells: Vec<_> = cells.into_iter().filter_map(|(at, cell)| Some((at, cell?))).collect();
@@ -169,6 +178,7 @@ impl RawConfig {
             resources: resources.into_iter().map(|(_, resource)| resource).collect(),
             limits: self.limits,
             rates,
+            smtp,
             operator,
         })
     }

@@ -11,7 +11,7 @@ use super::files::{self, Readers};
 pub const RUNNING: &str = "server.json";
 
 /// What a started server says of itself. Later versions add fields.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ready {
     /// Where the default resource answers.
@@ -19,6 +19,12 @@ pub struct Ready {
     /// What clients must trust; missing when the certificate is the operator's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
+    /// Where programs submit mail, `host:port`; missing where they do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smtp_submission: Option<String>,
+    /// Where bounces and complaints are taken, `host:port`; missing where they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smtp_reports: Option<String>,
     /// The process.
     pub pid: u32,
     /// By which whoever runs the server is known to it; missing where the operator keeps it.
@@ -40,6 +46,9 @@ pub struct ReadyResource {
     pub endpoint: String,
     /// That endpoint and its first access key, as the SDKs read it.
     pub connection_string: String,
+    /// Numbers that it holds, in development.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub phone_numbers: Vec<String>,
 }
 
 impl std::fmt::Debug for Ready {
@@ -100,6 +109,7 @@ mod tests {
             geography: "europe".into(),
             endpoint: endpoint.clone(),
             connection_string,
+            phone_numbers: vec!["+18335550100".into()],
         };
         let ready = Ready {
             endpoint,
@@ -107,6 +117,8 @@ mod tests {
             pid: 7,
             admin_token: Some("dG9rZW4".into()),
             resources: vec![resource],
+            smtp_submission: Some("localhost:587".into()),
+            smtp_reports: None,
         };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ready.json");
@@ -114,10 +126,12 @@ mod tests {
         let read: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         let expected = serde_json::json!({
             "endpoint": "https://dev.localhost:8443", "caFile": "/d/ca/ca.pem", "pid": 7,
+            "smtpSubmission": "localhost:587",
             "adminToken": "dG9rZW4",
             "resources": [{
                 "name": "dev", "geography": "europe", "endpoint": "https://dev.localhost:8443",
                 "connectionString": "endpoint=https://dev.localhost:8443/;accesskey=a2V5",
+                "phoneNumbers": ["+18335550100"],
             }],
         });
         assert_eq!(read, expected);

@@ -31,7 +31,10 @@ impl Samples<'_> {
             if self.fresh { "removed when the server stops; keep one with --data DIR" } else { "kept" };
         let each: String = resources
             .iter()
-            .map(|one| format!("  {} in {}\n    {}\n", one.name, one.geography, one.connection_string))
+            .map(|one| {
+                let numbers = one.phone_numbers.join(" ");
+                format!("  {} in {}, {numbers}\n    {}\n", one.name, one.geography, one.connection_string)
+            })
             .collect();
         format!(
             "Chancery is ready.\n\n\
@@ -110,11 +113,13 @@ mod tests {
             name: "dev".into(),
             geography: "europe".into(),
             connection_string: connection_string(&own, "a2V5"),
+            phone_numbers: vec!["+18335550100".into()],
             endpoint: own,
         };
         let endpoint = "https://localhost:8443".to_owned();
         let admin_token = Some("dG9rZW4".to_owned());
-        let ready = Ready { endpoint, ca_file: None, pid: 1, admin_token, resources: vec![resource] };
+        let resources = vec![resource];
+        let ready = Ready { endpoint, pid: 1, admin_token, resources, ..Ready::default() };
         let connection_string = connection_string(&ready.endpoint, "a2V5");
         let (ca, data) = (Path::new("/d/ca/ca.pem"), Path::new("/d"));
         Samples { ready: &ready, connection_string: &connection_string, ca, data, fresh, unresolved }.text()
@@ -130,6 +135,7 @@ mod tests {
             "Data               /d (kept)",
             "Outbox             https://localhost:8443/operator/outbox#token=dG9rZW4",
             "endpoint=https://dev.localhost:8443/;accesskey=a2V5",
+            "dev in europe, +18335550100",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }

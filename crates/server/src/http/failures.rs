@@ -39,19 +39,25 @@ impl Failures {
 
     /// Counts one refused credential. Past the limit: after how many seconds the address starts anew.
     pub(crate) fn count(&self, peer: IpAddr, now: Timestamp) -> Option<u32> {
+        let (failures, left) = self.fail(peer, now);
+        (failures > self.limit).then(|| seconds(left))
+    }
+
+    /// Counts one refused credential: how many the address has by now, and until when they count.
+    pub(crate) fn fail(&self, peer: IpAddr, now: Timestamp) -> (u32, Duration) {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let source = source(peer);
         let fresh = Window { began: now, failures: 0 };
         let Some(window) = table.get_mut(&source) else {
             table.insert(source, Window { failures: 1, ..fresh });
-            return (self.limit == 0).then(|| seconds(WINDOW));
+            return (1, WINDOW);
         };
         // A clock that was set back begins a new window rather than an endless one.
         if now < window.began || now.distance(window.began) >= WINDOW {
             *window = fresh;
         }
         window.failures = window.failures.saturating_add(1);
-        (window.failures > self.limit).then(|| seconds(WINDOW.saturating_sub(now.distance(window.began))))
+        (window.failures, WINDOW.saturating_sub(now.distance(window.began)))
     }
 }
 

@@ -4,7 +4,7 @@
 mod access;
 pub mod app;
 pub mod context;
-mod failures;
+pub(crate) mod failures;
 pub mod host;
 mod media;
 pub mod operator;

@@ -6,6 +6,7 @@ mod erasure;
 pub mod mail;
 pub mod outbox;
 pub mod text;
+pub mod events;
 
 use std::sync::Arc;
 use std::time::Duration;

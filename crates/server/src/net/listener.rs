@@ -156,9 +156,19 @@ async fn next_connection(
 ) -> (Option<OwnedSemaphorePermit>, TcpStream, SocketAddr) {
     // The semaphore is never closed; should it be, connections are no longer counted rather than no longer served.
     let place = Arc::clone(places).acquire_owned().await.ok();
+    let (stream, peer) = accepted(listener).await;
+    (place, stream, peer)
+}
+
+/// The next connection at `door`.
+pub(super) async fn accept_one(door: &Door) -> (TcpStream, SocketAddr) {
+    accepted(&door.listener).await
+}
+
+async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => return (place, stream, peer),
+            Ok(accepted) => return accepted,
             Err(fault) => {
                 tracing::warn!(kind = ?fault.kind(), "cannot accept a connection");
                 tokio::time::sleep(REST).await;
@@ -167,7 +177,7 @@ async fn next_connection(
     }
 }
 
-fn note(ended: Result<(), tokio::task::JoinError>) {
+pub(super) fn note(ended: Result<(), tokio::task::JoinError>) {
     if ended.is_err_and(|fault| fault.is_panic()) {
         tracing::error!("a connection's task panicked");
     }
@@ -206,7 +216,8 @@ async fn speak_https(mut stream: TcpStream, first: u8) {
     }
 }
 
-async fn drain(connections: Vec<JoinSet<()>>, stop: &Stop, time: Duration) -> Drained {
+/// Waits for `connections` to end, for `time` or until a stop is to be a cut; cuts what is left then.
+pub(super) async fn drain(connections: Vec<JoinSet<()>>, stop: &Stop, time: Duration) -> Drained {
     let begun = Instant::now();
     let total: usize = connections.iter().map(JoinSet::len).sum();
     let mut open = connections;

@@ -11,6 +11,7 @@ mod listener;
 mod progress;
 mod reload;
 mod service;
+pub mod smtp;
 #[cfg(test)]
 mod socket_tests;
 mod stop;

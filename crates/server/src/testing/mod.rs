@@ -26,16 +26,20 @@ use crate::http::{App, Setup};
 use crate::net::Stop;
 use crate::observe::health::Health;
 use crate::service;
-use crate::service::audit::{Entries, Entry};
+use crate::service::audit::{Act, Actor, Entries, Entry};
 use crate::service::delivery::{Delivery, Intake};
 use crate::service::email::{EmailState, MailSetup};
 use crate::service::events::EventRouter;
 use crate::service::identity::{Identities, IdentityRow};
+use crate::service::numbers::{self, NumbersDesk};
 use crate::service::resources::{self, CellTokens};
 use crate::service::sms::senders::Senders;
 
 /// When tests begin: 2026-11-23T08:00:00Z.
 pub const START: Timestamp = Timestamp::from_millis(1_795_420_800_000);
+
+/// Who acts without leaving an audit entry.
+const QUIET: Act = Act { name: None, by: Actor::Operator };
 
 /// The operator's token of every [`TestApp`].
 pub const OPERATOR: &str = "operator-token-of-a-test-0123456789abcdef";
@@ -172,6 +176,7 @@ impl TestApp {
             events: Arc::new(EventRouter::default()),
             email: Arc::new(EmailState::new(MailSetup {
                 development_domains: true,
+                local_host: Some("localhost:8443".to_owned()),
                 hostname: "mail.chancery.test".to_owned(),
                 lookup: Arc::clone(&dns) as _,
                 ..MailSetup::default()
@@ -259,19 +264,67 @@ impl TestApp {
         self.hidden.lock().unwrap_or_else(PoisonError::into_inner).push(secret.to_owned());
     }
 
-    /// All audit entries of [`Self::resource`] but those of its making, oldest first.
+    /// All audit entries of [`Self::resource`] but those of its making, oldest first, then those of its cell.
     ///
     /// # Panics
     /// When the store does not answer.
     pub async fn audit(&self) -> Vec<Entry> {
-        let resource = self.resource();
-        let mut reader = resource.cell().read(resource.id()).await.expect("the cell has the resource");
+        let mut all = self.audit_of(self.resource().id()).await;
+        all.extend(self.audit_of(ResourceId::CELL).await);
+        all
+    }
+
+    async fn audit_of(&self, id: ResourceId) -> Vec<Entry> {
+        let mut reader = self.resource().cell().read(id).await.expect("the cell has the resource");
         let rows = reader
             .scan::<Entries>(store::KeyRange::all(), store::Direction::Forward, store::MAX_SCAN)
             .await
             .expect("the memory engine answers");
         let values = rows.into_iter().filter_map(|(_, opened)| opened.value());
         values.map(|row| row.value).filter(|entry| !entry.act.starts_with("resource.")).collect()
+    }
+
+    /// The numbers of [`Self::resource`], for a caller who leaves no audit entry.
+    #[must_use]
+    pub fn numbers(&self) -> NumbersDesk<'_> {
+        self.numbers_of(self.resource())
+    }
+
+    /// The same of another resource.
+    #[must_use]
+    pub fn numbers_of<'a>(&'a self, resource: &'a ResourceEntry) -> NumbersDesk<'a> {
+        NumbersDesk {
+            cell: resource.cell(),
+            resource: resource.id(),
+            clock: &*self.clock,
+            rng: &*self.rng,
+            act: QUIET,
+            attempts: self.options.limits.commit_attempts,
+        }
+    }
+
+    /// Adds the numbers of a CSV text to the inventory of the cell of [`Self::resource`].
+    ///
+    /// # Panics
+    /// When the text is no inventory.
+    pub async fn load_numbers(&self, text: &str) {
+        let inventory = post::numbers::csv::read(text).expect("an inventory");
+        let cell = self.resource().cell();
+        let loaded = numbers::load(cell, &inventory, None, QUIET, &*self.clock, &*self.rng).await;
+        loaded.expect("the memory engine takes an inventory");
+    }
+
+    /// Lets `resource` hold a number, of which everything can be done.
+    ///
+    /// # Panics
+    /// When it is no number, or another resource holds it.
+    pub async fn hold_number(&self, resource: &ResourceEntry, number: &str) {
+        let head = "number,country,type,calling,sms";
+        let line = format!("{number},US,tollFree,inbound+outbound,inbound+outbound");
+        let inventory = post::numbers::csv::read(&format!("{head}\n{line}")).expect("a number");
+        let (desk, (number, _)) = (self.numbers_of(resource), &inventory.numbers[0]);
+        let held = numbers::ensure_held(&desk, number, &inventory.offers[0]).await;
+        assert!(held.expect("the memory engine takes a number"), "another resource holds it");
     }
 
     /// A call of `method` on `target`, a path with or without a query.

@@ -207,7 +207,7 @@ async fn who_was_removed_cannot_use_up_what_the_thread_may_take() {
         eve().edit_message(thread, base::MessageId(START), edit).await,
         Err(ChatError::Forbidden)
     ));
-    assert!(matches!(eve().send_typing(thread).await, Err(ChatError::Forbidden)));
+    assert!(matches!(eve().send_typing(thread, None).await, Err(ChatError::Forbidden)));
     assert!(matches!(eve().delete_thread(thread).await, Err(ChatError::Forbidden)));
     assert_eq!(counted.load(Ordering::SeqCst), 0);
     let member = Desk { allowance: &full, ..world.desk(0) };

@@ -8,6 +8,7 @@ use base::{Limits, ManualClock, ResourceId, SeededRng, ThreadId, Timestamp, User
 use guard::token::{Claims, Scopes};
 use server::service::audit::{Act, Actor};
 use server::service::chat::{ChatState, Desk};
+use server::service::events::EventRouter;
 use server::service::identity::{IdentityCache, IdentityDesk};
 use server::service::resources::CellTokens;
 use store::Cell;
@@ -23,6 +24,7 @@ pub(crate) struct World {
     pub(crate) resource: ResourceId,
     pub(crate) state: ChatState,
     pub(crate) identities: IdentityCache,
+    pub(crate) events: EventRouter,
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) rng: Arc<SeededRng>,
@@ -50,6 +52,7 @@ impl World {
             resource,
             state: ChatState::new(),
             identities: IdentityCache::new(),
+            events: EventRouter::default(),
             limits: Limits::default(),
             clock,
             rng,
@@ -79,6 +82,7 @@ impl World {
             resource: self.resource,
             state: &self.state,
             identities: &self.identities,
+            events: &self.events,
             limits: &self.limits,
             clock: &*self.clock,
             rng: &*self.rng,

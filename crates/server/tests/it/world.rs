@@ -1,7 +1,9 @@
 //! A small world to call every operation in: a thread with its owner, and how each operation is called so that it works.
 
-use base::Limits;
+use base::phone::{Assignment, NumberType};
+use base::{EntryId, Limits};
 use serde_json::{Value, json};
+use server::service::numbers::{Filter, Wanted};
 use server::testing::{Answer, Call, Options, TestApp, TestUser};
 use store::engine::memory::FaultPlan;
 use wire::operation::{Access, OPERATIONS, Operation};
@@ -21,6 +23,48 @@ pub(crate) struct World {
     pub(crate) message: String,
     /// What was made for an operation to be done to: see [`World::for_operation`].
     made: String,
+    /// The id of a text that was sent.
+    pub(crate) text: String,
+    pub(crate) numbers: Numbers,
+}
+
+/// Something of everything there is to phone numbers, in the resource under test.
+#[derive(Default)]
+pub(crate) struct Numbers {
+    pub(crate) held: String,
+    pub(crate) search: String,
+    pub(crate) operation: String,
+    pub(crate) reservation: String,
+}
+
+/// A few numbers, enough to search for and to reserve.
+const INVENTORY: &str = "number,country,type,calling,sms,area_code,locality\n\
+    +14255550100..+14255550107,US,tollFree,inbound+outbound,inbound+outbound,425,Bellevue\n";
+
+impl Numbers {
+    async fn new(test: &TestApp) -> Self {
+        test.load_numbers(INVENTORY).await;
+        let held = "+14255550100".to_owned();
+        test.hold_number(test.resource(), &held).await;
+        let wanted = Wanted {
+            country: "US".to_owned(),
+            kind: NumberType::TollFree,
+            assignment: Assignment::Application,
+            capabilities: None,
+            area_code: None,
+            quantity: 2,
+        };
+        let (operation, search) = test.numbers().search(&wanted).await.unwrap();
+        let reservation = EntryId::mint(&*test.rng);
+        let free = test.numbers().browse(&Filter::default(), &[]).await.unwrap()[0].number.clone();
+        test.numbers().reserve(reservation, &[free], &[]).await.unwrap();
+        Self {
+            held,
+            search: search.to_string(),
+            operation: operation.to_string(),
+            reservation: reservation.to_string(),
+        }
+    }
 }
 
 impl World {
@@ -39,8 +83,10 @@ impl World {
         });
         let made = test.call("POST", "/chat/threads").by(&owner).json(&new).send().await.expect(201).json();
         let thread = made["chatThread"]["id"].as_str().unwrap().to_owned();
-        let mut world = Self { test, owner, member, thread, message: String::new(), made: String::new() };
+        let numbers = Numbers::new(&test).await;
+        let mut world = Self { test, owner, member, thread, message: String::new(), made: String::new(), text: String::new(), numbers };
         world.message = world.say().await;
+        world.text = world.text().await;
         world
     }
 
@@ -67,6 +113,8 @@ impl World {
             | "operator.email.delete_domain"
             | "operator.email.verify_domain"
             | "operator.email.put_sender" => text(&world.first("operator.email.put_domain").await),
+            "outbox.read" | "outbox.raw" | "outbox.delete" => crate::outbox_api::captured(&world.test).await,
+            "outbox.receive" => crate::outbox_api::take_texts(&world.test),
             _ => String::new(),
         };
         world
@@ -86,6 +134,12 @@ impl World {
         sent.json()["id"].as_str().unwrap().to_owned()
     }
 
+    /// One more text of the resource.
+    pub(crate) async fn text(&self) -> String {
+        let sent = self.test.call("POST", "/sms").signed().json(&sms(&self.test)).send().await.expect(202);
+        sent.json()["value"][0]["messageId"].as_str().unwrap().to_owned()
+    }
+
     /// Whether the store takes nothing more.
     pub(crate) fn refuse_commits(&self, refuse: bool) {
         let plan = FaultPlan { before: 1000, ..FaultPlan::none(self.test.rng.clone()) };
@@ -99,16 +153,27 @@ impl World {
 
     /// The same in another thread.
     pub(crate) fn target_in(&self, operation: &Operation, thread: &str) -> String {
-        fill(operation.path, |name| match name {
+        let path = fill(operation.path, |name| match name {
             "id" => encoded(&self.member.raw_id),
             "chatThreadId" => encoded(thread),
             "chatMessageId" => self.message.clone(),
             "resource" => self.test.resource().name().to_owned(),
+            "smtpUser" => "0".repeat(32),
             "domain" => DOMAIN.to_owned(),
             "sender" => "info".to_owned(),
-            "operationId" | "mail" | "suppression" if !self.made.is_empty() => self.made.clone(),
+            "operationId" | "mail" | "suppression" | "item" if !self.made.is_empty() => self.made.clone(),
+            "countryCode" => "US".to_owned(),
+            "phoneNumber" => self.numbers.held.replace('+', "%2B"),
+            "searchId" => self.numbers.search.clone(),
+            "operationId" => self.numbers.operation.clone(),
+            "reservationId" => self.numbers.reservation.clone(),
+            "geography" => self.test.resource().geography().as_str().to_owned(),
+            "optOut" => "0".repeat(64),
+            "outgoingMessageId" => self.text.clone(),
             other => other.to_owned(),
-        })
+        });
+        // The one operation that cannot be called without a query.
+        if operation.name == "numbers.list_area_codes" { path + "?phoneNumberType=tollFree" } else { path }
     }
 
     /// A body the operation takes.
@@ -120,6 +185,11 @@ impl World {
             "operator.queue.pause" | "operator.queue.resume" | "operator.queue.hurry" => {
                 json!({ "resource": self.test.resource().name() })
             }
+            "outbox.set_rules" => json!({ "rules": [{ "match": "full@*", "action": "bounce" }] }),
+            "outbox.receive" => {
+                json!({ "from": "+14255550100", "to": "+18335550100", "text": self.test.canary() })
+            }
+            "operator.email.put_smtp_user" => json!({ "username": self.test.canary() }),
             "email.send" => json!({
                 "senderAddress": "donotreply@contoso.chancery.test",
                 "content": { "subject": self.test.canary(), "plainText": self.test.canary() },
@@ -127,6 +197,23 @@ impl World {
             }),
             "operator.email.suppress" | "operator.email.explain_suppression" => {
                 json!({ "address": format!("{}@example.com", self.test.canary()) })
+            }
+            "numbers.browse_available_numbers" => json!({ "phoneNumberType": "tollFree" }),
+            "numbers.create_or_update_reservation" => json!({ "phoneNumbers": {} }),
+            "numbers.search_available_phone_numbers" => {
+                json!({ "phoneNumberType": "tollFree", "assignmentType": "application" })
+            }
+            "numbers.purchase_phone_numbers" => json!({ "searchId": self.numbers.search }),
+            "numbers.purchase_reservation" => json!({ "agreeToNotResell": true }),
+            "numbers.update_capabilities" => json!({ "sms": "inbound" }),
+            "numbers.operator_information_search" => json!({ "phoneNumbers": [self.numbers.held] }),
+            "operator.numbers.import" => {
+                json!({ "csv": "number,country,type,calling,sms\n+14255550190,US,mobile,inbound,none" })
+            }
+            "sip.update" => json!({ "trunks": { "sbs1.contoso.com": { "sipSignalingPort": 5061 } } }),
+            "sms.send" => sms(&self.test),
+            "sms.opt_outs.add" | "sms.opt_outs.remove" | "sms.opt_outs.check" => {
+                json!({ "from": "55555", "recipients": [{ "to": "+14255550100" }] })
             }
             "chat.create_thread" => json!({ "topic": self.test.canary() }),
             "chat.update_thread" => json!({ "topic": self.test.canary() }),
@@ -203,4 +290,9 @@ pub(crate) fn encoded(id: &str) -> String {
 
 pub(crate) fn participant(user: &TestUser) -> Value {
     json!({ "communicationIdentifier": { "communicationUser": { "id": user.raw_id } } })
+}
+
+/// A text from a name to a number, with words that must not be logged.
+fn sms(test: &TestApp) -> Value {
+    json!({ "from": "CONTOSO", "smsRecipients": [{ "to": "+14255550100" }], "message": test.canary() })
 }

@@ -50,6 +50,12 @@ impl Draft {
         ScopeHandle::new(self.resource, Scope::RESOURCE, Arc::clone(&self.key))
     }
 
+    /// The cell it is a commit of.
+    #[must_use]
+    pub const fn cell(&self) -> &Cell {
+        &self.cell
+    }
+
     /// There must be no such record.
     pub fn expect_absent<K: Keyspace>(&mut self, key: &K::Key) {
         self.commit.preconditions.push(Precondition::Absent(self.name::<K>(key)));

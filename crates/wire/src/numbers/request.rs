@@ -22,7 +22,10 @@ pub fn country(text: &str) -> Result<String, ApiError> {
     if text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic()) {
         return Ok(text.to_ascii_uppercase());
     }
-    Err(ApiError::validation("countryCode", "countryCode must be a code of two letters of ISO 3166, such as US."))
+    Err(ApiError::validation(
+        "countryCode",
+        "countryCode must be a code of two letters of ISO 3166, such as US.",
+    ))
 }
 
 /// The number in a path; the plus sign may be missing.
@@ -127,7 +130,8 @@ impl Search {
             }
         };
         let area_code = raw.area_code.filter(|area| !area.is_empty());
-        if area_code.as_ref().is_some_and(|area| area.len() > 8 || !area.bytes().all(|b| b.is_ascii_digit())) {
+        if area_code.as_ref().is_some_and(|area| area.len() > 8 || !area.bytes().all(|b| b.is_ascii_digit()))
+        {
             return Err(ApiError::validation("areaCode", "areaCode must be up to 8 digits."));
         }
         Ok(Self {
@@ -256,7 +260,8 @@ impl Browse {
             (1..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
         };
         if prefixes.len() > MAX_PREFIXES || !prefixes.iter().all(good) {
-            let rule = format!("phoneNumberPrefixes must be up to {MAX_PREFIXES} prefixes of 1 to 15 digits.");
+            let rule =
+                format!("phoneNumberPrefixes must be up to {MAX_PREFIXES} prefixes of 1 to 15 digits.");
             return Err(ApiError::validation("phoneNumberPrefixes", rule));
         }
         Ok(Self {
@@ -347,7 +352,8 @@ impl OperatorLookup {
             let rule = format!("phoneNumbers must hold 1 to {MAX_LOOKUPS} numbers.");
             return Err(ApiError::validation("phoneNumbers", rule));
         }
-        let numbers = raw.phone_numbers.iter().map(|text| text.parse().map_err(|_| bad_number("phoneNumbers")));
+        let numbers =
+            raw.phone_numbers.iter().map(|text| text.parse().map_err(|_| bad_number("phoneNumbers")));
         let details = raw.options.and_then(|options| options.0.include_additional_operator_details);
         Ok(Self { numbers: numbers.collect::<Result<_, _>>()?, details: details.unwrap_or(false) })
     }

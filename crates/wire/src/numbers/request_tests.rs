@@ -31,7 +31,8 @@ fn a_search_as_the_sdks_write_it() {
 
 #[test]
 fn searches_that_are_refused() {
-    let with = |more: &str| search(&format!(r#"{{"phoneNumberType":"mobile","assignmentType":"person"{more}}}"#));
+    let with =
+        |more: &str| search(&format!(r#"{{"phoneNumberType":"mobile","assignmentType":"person"{more}}}"#));
     assert!(with("").is_ok());
     refused(search(r#"{"assignmentType":"person"}"#), "phoneNumberType");
     refused(search(r#"{"phoneNumberType":"mobile"}"#), "assignmentType");
@@ -43,7 +44,16 @@ fn searches_that_are_refused() {
     refused(with(r#","capabilities":{"sms":"inbound_outbound"}"#), "sms");
     refused(with(r#","areaCode":"4 2"}"#.trim_end_matches('}')), "areaCode");
     refused(with(r#","areaCode":"123456789""#), "areaCode");
-    for (quantity, good) in [("1", true), ("500", true), ("2.0", true), ("0", false), ("501", false), ("1.5", false), ("-1", false), ("1e99", false)] {
+    for (quantity, good) in [
+        ("1", true),
+        ("500", true),
+        ("2.0", true),
+        ("0", false),
+        ("501", false),
+        ("1.5", false),
+        ("-1", false),
+        ("1e99", false),
+    ] {
         let read = with(&format!(r#","quantity":{quantity}"#));
         if good {
             assert!(read.is_ok(), "{quantity}");
@@ -82,7 +92,9 @@ fn browsing() {
     let read = |body: &str| Browse::parse(body.as_bytes());
     let least = read(r#"{"phoneNumberType":"geographic"}"#).unwrap();
     assert_eq!((least.capabilities, least.assignment, least.prefixes.len()), (Capabilities::NONE, None, 0));
-    let all = read(r#"{"phoneNumberType":"geographic","capabilities":{"calling":"inbound"},"assignmentType":"person","phoneNumberPrefixes":["1425","+1206"]}"#);
+    let all = read(
+        r#"{"phoneNumberType":"geographic","capabilities":{"calling":"inbound"},"assignmentType":"person","phoneNumberPrefixes":["1425","+1206"]}"#,
+    );
     assert_eq!(all.unwrap().prefixes, ["1425", "1206"]);
     refused(read(r#"{"phoneNumberType":"geographic","phoneNumberPrefixes":["x"]}"#), "phoneNumberPrefixes");
     refused(read(r#"{"phoneNumberType":"geographic","phoneNumberPrefixes":[""]}"#), "phoneNumberPrefixes");
@@ -97,7 +109,10 @@ fn browsing() {
 #[test]
 fn reservations_add_objects_and_remove_nulls() {
     let read = |body: &str| ReservationPatch::parse(body.as_bytes());
-    let patch = read(r#"{"phoneNumbers":{"14255550123":{"id":"14255550123","countryCode":"US"},"14255550124":null}}"#).unwrap();
+    let patch = read(
+        r#"{"phoneNumbers":{"14255550123":{"id":"14255550123","countryCode":"US"},"14255550124":null}}"#,
+    )
+    .unwrap();
     assert_eq!((patch.add.len(), patch.remove.len()), (1, 1));
     assert_eq!(patch.add[0].expose(), "+14255550123");
     assert_eq!(read("{}"), Ok(ReservationPatch::default()));
@@ -116,13 +131,17 @@ fn reservations_add_objects_and_remove_nulls() {
 #[test]
 fn lookups() {
     let read = |body: &str| OperatorLookup::parse(body.as_bytes());
-    let one = read(r#"{"phoneNumbers":["+14255550123"],"options":{"includeAdditionalOperatorDetails":true}}"#).unwrap();
+    let one =
+        read(r#"{"phoneNumbers":["+14255550123"],"options":{"includeAdditionalOperatorDetails":true}}"#)
+            .unwrap();
     assert!(one.details && one.numbers.len() == 1);
     assert!(!read(r#"{"phoneNumbers":["+14255550123"],"options":{}}"#).unwrap().details);
     assert!(!read(r#"{"phoneNumbers":["+14255550123"]}"#).unwrap().details);
     refused(read(r#"{"phoneNumbers":[]}"#), "phoneNumbers");
     refused(read(r#"{"phoneNumbers":["14255550123"]}"#), "phoneNumbers");
-    let many = |count: usize| read(&format!(r#"{{"phoneNumbers":[{}]}}"#, vec!["\"+14255550123\""; count].join(",")));
+    let many = |count: usize| {
+        read(&format!(r#"{{"phoneNumbers":[{}]}}"#, vec!["\"+14255550123\""; count].join(",")))
+    };
     assert!(many(MAX_LOOKUPS).is_ok());
     refused(many(MAX_LOOKUPS + 1), "phoneNumbers");
 }
@@ -130,7 +149,9 @@ fn lookups() {
 #[test]
 fn queries_and_paths() {
     let read = |text: &'static str| Query::parse(Some(text)).unwrap();
-    let asked = AreaCodes::parse(&read("phoneNumberType=geographic&locality=New%20York&administrativeDivision=NY")).unwrap();
+    let asked =
+        AreaCodes::parse(&read("phoneNumberType=geographic&locality=New%20York&administrativeDivision=NY"))
+            .unwrap();
     assert_eq!((asked.locality.as_deref(), asked.division.as_deref()), (Some("New York"), Some("NY")));
     refused(AreaCodes::parse(&read("assignmentType=person")), "phoneNumberType");
     refused(Offerings::parse(&read("assignmentType=robot")), "assignmentType");

@@ -366,7 +366,10 @@ mod tests {
             id: "purchase_1".into(),
         };
         let written = text(json::write(&operation));
-        assert!(written.contains(r#""error":{"code":"ReservationExpired","message":"Too late."}"#), "{written}");
+        assert!(
+            written.contains(r#""error":{"code":"ReservationExpired","message":"Too late."}"#),
+            "{written}"
+        );
         assert!(!written.contains("resourceLocation") && !written.contains("null"));
         assert_eq!(text(list::<AreaCode>("areaCodes", &[], None)), r#"{"areaCodes":[]}"#);
     }

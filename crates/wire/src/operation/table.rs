@@ -19,11 +19,12 @@ mod operator_numbers;
 mod operator_outbox;
 mod operator_queue;
 mod operator_sms;
+mod operator_smtp;
 mod product;
 mod services;
 mod sms;
 
-const AREAS: [&[Operation]; 18] = [
+const AREAS: [&[Operation]; 19] = [
     chat::ROWS,
     identity::ROWS,
     product::ROWS,
@@ -39,6 +40,7 @@ const AREAS: [&[Operation]; 18] = [
     operator_numbers::ROWS,
     operator_email::ROWS,
     operator_sms::ROWS,
+    operator_smtp::ROWS,
     operator_events::ROWS,
     operator_queue::ROWS,
     operator_outbox::ROWS,

@@ -61,6 +61,7 @@ fn desk<'a>(
         resource: cx.resource_id(),
         state: &cx.state.chat,
         identities: &cx.state.identities,
+        events: &cx.state.events,
         limits: cx.limits(),
         clock: cx.clock(),
         rng: cx.rng(),

@@ -26,10 +26,10 @@ pub(super) async fn list(cx: &Context) -> Result<Reply, ApiError> {
     Ok(Reply::body(StatusCode::OK, Page { value, next_link }.render(cx.api_version)))
 }
 
-/// `POST .../typing`. It is checked and, while nobody can listen, told to nobody.
+/// `POST .../typing`. It is checked, and told to webhooks that listen.
 pub(super) async fn typing(cx: &Context) -> Result<Reply, ApiError> {
-    Typing::parse(&cx.body, cx.limits())?;
+    let asked = Typing::parse(&cx.body, cx.limits())?;
     let thread = thread(cx)?;
-    ask!(cx, desk.send_typing(thread));
+    ask!(cx, desk.send_typing(thread, asked.sender_display_name.as_ref()));
     Ok(Reply::empty(StatusCode::OK))
 }

@@ -1,5 +1,7 @@
 //! Handlers of the email area: `POST /emails:send` and the operation that it begins.
 
+mod unsubscribe;
+
 use std::sync::Arc;
 
 use ::http::{HeaderName, StatusCode, header};
@@ -24,6 +26,8 @@ pub fn handler(name: &str) -> Option<Handler> {
     Some(match name {
         "email.send" => |cx| Box::pin(send(cx)),
         "email.get_send_result" => |cx| Box::pin(result(cx)),
+        "email.show_unsubscribe" => |cx| Box::pin(unsubscribe::show(cx)),
+        "email.unsubscribe" => |cx| Box::pin(unsubscribe::unsubscribe(cx)),
         _ => return None,
     })
 }

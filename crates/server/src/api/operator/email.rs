@@ -35,7 +35,7 @@ pub(super) fn handler(name: &str) -> Option<Handler> {
 }
 
 /// The resource that the path names.
-fn resource(cx: &Context) -> Result<&Arc<ResourceEntry>, ApiError> {
+pub(super) fn resource(cx: &Context) -> Result<&Arc<ResourceEntry>, ApiError> {
     let name = cx.params.get("resource").unwrap_or_default();
     let mut all = cx.state.directory.resources().iter();
     all.find(|one| one.name().eq_ignore_ascii_case(name))

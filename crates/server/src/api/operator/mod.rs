@@ -6,6 +6,7 @@ mod numbers;
 mod outbox;
 mod queue;
 mod sms;
+mod smtp;
 
 use std::sync::Arc;
 
@@ -18,9 +19,17 @@ use crate::http::Context;
 /// The handler of the operation called `name`.
 #[must_use]
 pub fn handler(name: &str) -> Option<Handler> {
-    [email::handler, events::handler, numbers::handler, outbox::handler, queue::handler, sms::handler]
-        .iter()
-        .find_map(|part| part(name))
+    [
+        email::handler,
+        events::handler,
+        numbers::handler,
+        outbox::handler,
+        queue::handler,
+        sms::handler,
+        smtp::handler,
+    ]
+    .iter()
+    .find_map(|part| part(name))
 }
 
 /// The resource that the path names; the operator is not bound to the one that was asked.

@@ -34,9 +34,9 @@ async fn list(cx: &Context) -> Result<Reply, ApiError> {
     Reply::json(StatusCode::OK, &json!({ "value": value, "next": next }))
 }
 
-/// `DELETE /operator/resources/{resource}/sms/optOuts/{id}`.
+/// `DELETE /operator/resources/{resource}/sms/optOuts/{optOut}`.
 async fn delete(cx: &Context) -> Result<Reply, ApiError> {
-    let id = entry(cx.params.get("id").unwrap_or_default())?;
+    let id = entry(cx.params.get("optOut").unwrap_or_default())?;
     let resource = resource(cx)?;
     let there = desk(cx, &resource).remove_opt_out(cx.act(), &id).await.map_err(answer)?;
     Reply::json(StatusCode::OK, &json!({ "removed": there }))

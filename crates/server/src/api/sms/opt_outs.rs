@@ -7,7 +7,7 @@ use wire::sms::{OptOutItem, OptOutItems, OptOutRequest};
 
 use super::{answer, desk, is_number};
 use crate::http::{Context, Reply};
-use crate::service::sms::From;
+use crate::service::sms::Origin;
 
 /// `POST /sms/optouts:add`.
 pub(super) async fn add(cx: &Context) -> Result<Reply, ApiError> {
@@ -31,7 +31,7 @@ pub(super) async fn check(cx: &Context) -> Result<Reply, ApiError> {
 }
 
 /// The request, its sender, and those of its recipients that are numbers.
-async fn read(cx: &Context) -> Result<(OptOutRequest, From, Vec<Personal<String>>), ApiError> {
+async fn read(cx: &Context) -> Result<(OptOutRequest, Origin, Vec<Personal<String>>), ApiError> {
     let asked = OptOutRequest::parse(&cx.body)?;
     let from = desk(cx).sender_now(&asked.from).await.map_err(answer)?;
     if !from.kind().has_opt_outs() {

@@ -7,7 +7,7 @@ use super::access::{Member, Standing};
 use super::append::Place;
 use super::rows::{Body, Changes, HINT_RESOURCE, Hint, MessageRow, Messages, Metadata, author_scope};
 use super::view::MessageView;
-use super::{ChatError, Desk, html};
+use super::{ChatError, Desk, html, tell};
 
 /// A message as its sender wrote it, within the limits of the API.
 #[derive(Clone, Debug)]
@@ -58,12 +58,19 @@ impl Desk<'_> {
         self.check_size(&row)?;
         retry!(self, thread, lost, {
             let (member, key) = self.sender(thread, lost == 0).await?;
+            let hearers = self.hearers(thread, tell::RECEIVED).await?;
             let mut draft = self.draft().await?;
             self.expect(&mut draft, &member);
             let placed =
                 self.state.ends.append(self.key(thread), self.clock.now(), draft, |place, draft| {
                     let hint = Hint { author: Some(self.user()), sequence: place.sequence };
-                    draft.put::<Messages>(&(thread, place.id), &row, &hint.to_bytes(), &key)
+                    draft.put::<Messages>(&(thread, place.id), &row, &hint.to_bytes(), &key)?;
+                    match &hearers {
+                        Some(hearers) => {
+                            self.announce(draft, hearers, self.told_message(thread, place.id, &row), &key)
+                        }
+                        None => Ok(()),
+                    }
                 })?;
             let Some((place, pending)) = placed else { return Err(StoreError::Conflict.into()) };
             self.settle(thread, place, pending.await.map_err(StoreError::from))
@@ -106,7 +113,10 @@ impl Desk<'_> {
         outcome: Result<(), StoreError>,
     ) -> Result<MessageId, ChatError> {
         match outcome {
-            Ok(()) => Ok(place.id),
+            Ok(()) => {
+                self.events.wake();
+                Ok(place.id)
+            }
             Err(error) => {
                 self.state.ends.forget(self.key(thread), place);
                 self.forget_member(thread);
@@ -218,6 +228,8 @@ impl Desk<'_> {
         before: Option<Timestamp>,
     ) -> Result<(), ChatError> {
         let key = self.author_key(&mut reader, thread).await?;
+        let kinds = if own.row.deleted_on.is_some() { tell::DELETED } else { tell::EDITED };
+        let hearers = self.hearers_in(&mut reader, thread, kinds).await?;
         let mut draft = reader.draft();
         drop(reader);
         self.expect(&mut draft, &own.member);
@@ -227,7 +239,11 @@ impl Desk<'_> {
         }
         draft.put_in_resource::<Changes>(&(thread, own.at, id), &(), HINT_RESOURCE)?;
         draft.put::<Messages>(&(thread, id), &own.row, &own.hint.to_bytes(), &key)?;
+        if let Some(hearers) = hearers {
+            self.announce(&mut draft, &hearers, self.told_message(thread, id, &own.row), &key)?;
+        }
         draft.commit().await?;
+        self.events.wake();
         Ok(())
     }
 

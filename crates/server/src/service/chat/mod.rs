@@ -31,6 +31,7 @@ mod message;
 mod participant;
 mod receipt;
 mod rows;
+pub mod tell;
 mod thread;
 mod threads;
 pub mod view;
@@ -46,6 +47,7 @@ use thiserror::Error;
 use wire::error::ApiError;
 
 use crate::service::audit::Act;
+use crate::service::events::EventRouter;
 use crate::service::identity::IdentityCache;
 use crate::service::turns::Turns;
 
@@ -87,6 +89,8 @@ pub struct Desk<'a> {
     pub state: &'a ChatState,
     /// Who is known to live.
     pub identities: &'a IdentityCache,
+    /// Who wants to hear of what.
+    pub events: &'a EventRouter,
     /// Configured limits.
     pub limits: &'a Limits,
     /// The time.

@@ -1,13 +1,13 @@
 //! Adding, removing and listing the participants of a thread.
 
 use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
-use store::{Direction, KeyRange, Opened, Reader, ScopeHandle, Versioned};
+use store::{Direction, Draft, KeyRange, Opened, Reader, ScopeHandle, StoreError, Versioned};
 
 use super::rows::{
     Body, HINT_RESOURCE, Memberships, ParticipantRow, Participants, ThreadRow, Threads, author_scope,
 };
 use super::view::{ParticipantView, shared_from};
-use super::{ChatError, Desk};
+use super::{ChatError, Desk, tell};
 use crate::service::audit::{self, Target};
 use crate::service::identity::Identities;
 
@@ -76,6 +76,10 @@ impl Desk<'_> {
             }
             let present = self.participants(&mut reader, thread).await?;
             self.check_count(present.iter().filter(|p| p.row.is_current()).count() + adding.len())?;
+            let hearers = self.hearers_of(tell::ADDED, || {
+                let there = present.iter().filter(|p| p.row.is_current()).map(|p| p.user);
+                there.chain(adding.iter().map(|(participant, _)| participant.user)).collect()
+            });
             let thread_key = self.thread_key(&mut reader, thread).await?;
             let keys = former_keys(&mut reader, thread, &adding).await?;
             let mut draft = reader.draft();
@@ -89,31 +93,16 @@ impl Desk<'_> {
                 for ((participant, before), key) in adding.into_iter().zip(keys) {
                     let user = participant.user;
                     let from = history_begins(participant.share_history_from, created, id);
-                    let (mut row, version) = match before {
-                        Before::Former(known) => (known.row, Some(known.version)),
-                        Before::Nothing { version } => (ParticipantRow::default(), version),
-                        Before::Current => continue,
+                    let join = |row: &mut ParticipantRow| row.join(from, limit);
+                    let Some((row, key)) = admit(draft, thread, id, (participant, before), key, join)? else {
+                        continue;
                     };
-                    let key = match key {
-                        Some(key) => key,
-                        None => draft.new_scope_key(author_scope(thread, user))?,
-                    };
-                    match version {
-                        Some(version) => draft.expect_version::<Participants>(&(thread, user), version),
-                        None => draft.expect_absent::<Participants>(&(thread, user)),
-                    }
-                    draft.expect_exists::<Identities>(&user);
-                    if participant.display_name.is_some() || !participant.metadata.is_empty() {
-                        row.named_at = id.0;
-                    }
-                    row.display_name = participant.display_name.or(row.display_name);
-                    if !participant.metadata.is_empty() {
-                        row.metadata = participant.metadata;
-                    }
-                    row.join(from, limit);
                     listed.push((user, row.share_history_from()));
-                    draft.put::<Participants>(&(thread, user), &row, &[], &key)?;
-                    draft.put_in_resource::<Memberships>(&(user, thread), &(), HINT_RESOURCE)?;
+                    if let Some(hearers) = &hearers {
+                        let times = (created, Timestamp::from_millis(id.0));
+                        let told = self.told_participant(thread, (user, &row), true, times);
+                        self.announce(draft, hearers, told, &key)?;
+                    }
                 }
                 Ok(Body::ParticipantsAdded { participants: listed, initiator: self.user() })
             })
@@ -147,7 +136,13 @@ impl Desk<'_> {
             }
             draft.put::<Threads>(&thread, &ThreadRow::Live(standing.live.clone()), &[], &thread_key)?;
             let now = self.clock.now();
+            let hearers = self.hearers_in(&mut reader, thread, tell::REMOVED).await?;
             self.tell(reader, thread, draft, &thread_key, |id: MessageId, draft| {
+                if let Some(hearers) = &hearers {
+                    let times = (standing.live.created_on, Timestamp::from_millis(id.0));
+                    let told = self.told_participant(thread, (user, &known.row), false, times);
+                    self.announce(draft, hearers, told, &key)?;
+                }
                 known.row.leave(id.0, standing.live.topic);
                 draft.put::<Participants>(&(thread, user), &known.row, &[], &key)?;
                 audit::record(draft, self.act, Target::User(user), now, self.rng)?;
@@ -228,6 +223,43 @@ impl Desk<'_> {
 fn participant_view(user: UserId, row: ParticipantRow) -> ParticipantView {
     let share_history_from = shared_from(row.share_history_from());
     ParticipantView { user, display_name: row.display_name, share_history_from, metadata: row.metadata }
+}
+
+/// Writes one who joins `thread` with message `id`, and `join`s. `None` for who is in it already.
+fn admit(
+    draft: &mut Draft,
+    thread: ThreadId,
+    id: MessageId,
+    (participant, before): (NewParticipant, Before),
+    key: Option<ScopeHandle>,
+    join: impl FnOnce(&mut ParticipantRow),
+) -> Result<Option<(ParticipantRow, ScopeHandle)>, StoreError> {
+    let user = participant.user;
+    let (mut row, version) = match before {
+        Before::Former(known) => (known.row, Some(known.version)),
+        Before::Nothing { version } => (ParticipantRow::default(), version),
+        Before::Current => return Ok(None),
+    };
+    let key = match key {
+        Some(key) => key,
+        None => draft.new_scope_key(author_scope(thread, user))?,
+    };
+    match version {
+        Some(version) => draft.expect_version::<Participants>(&(thread, user), version),
+        None => draft.expect_absent::<Participants>(&(thread, user)),
+    }
+    draft.expect_exists::<Identities>(&user);
+    if participant.display_name.is_some() || !participant.metadata.is_empty() {
+        row.named_at = id.0;
+    }
+    row.display_name = participant.display_name.or(row.display_name);
+    if !participant.metadata.is_empty() {
+        row.metadata = participant.metadata;
+    }
+    join(&mut row);
+    draft.put::<Participants>(&(thread, user), &row, &[], &key)?;
+    draft.put_in_resource::<Memberships>(&(user, thread), &(), HINT_RESOURCE)?;
+    Ok(Some((row, key)))
 }
 
 /// The keys under which former participants' parts rest, in the order of `adding`; none for who is new.

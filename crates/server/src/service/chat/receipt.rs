@@ -1,12 +1,12 @@
 //! Read receipts and typing. Both are for small threads: above a limit they are accepted and nothing comes of them.
 
-use base::{MessageId, ThreadId};
+use base::{MessageId, Personal, ThreadId};
 use store::{Direction, KeyRange, Opened, Reader, Versioned};
 
 use super::access::Standing;
 use super::rows::{Body, MessageRow, Messages, ReceiptRow, Receipts};
 use super::view::ReceiptView;
-use super::{ChatError, Desk};
+use super::{ChatError, Desk, tell};
 
 impl Desk<'_> {
     /// The caller has read up to `message`. A receipt never moves back.
@@ -74,13 +74,33 @@ impl Desk<'_> {
         Ok((page, more))
     }
 
-    /// The caller is typing. Nothing is kept.
+    /// The caller is typing and wants to be called `name`. Nothing is kept of it but, where somebody listens to such
+    /// events, the event.
     ///
     /// # Errors
     /// [`ChatError::Forbidden`] to who is not a participant now.
-    pub async fn send_typing(&self, thread: ThreadId) -> Result<(), ChatError> {
-        let mut reader = self.reader().await?;
-        self.member(&mut reader, thread).await.map(|_| ())
+    pub async fn send_typing(
+        &self,
+        thread: ThreadId,
+        name: Option<&Personal<String>>,
+    ) -> Result<(), ChatError> {
+        retry!(self, thread, _lost, {
+            let mut reader = self.reader().await?;
+            let (member, _) = self.member(&mut reader, thread).await?;
+            let Some(hearers) = self.hearers_in(&mut reader, thread, tell::TYPING).await? else { return Ok(()) };
+            if !self.is_small(&mut reader, thread).await? {
+                return Ok(());
+            }
+            let key = self.author_key(&mut reader, thread).await?;
+            let mut draft = reader.draft();
+            drop(reader);
+            self.expect(&mut draft, &member);
+            let told = self.told_typing(thread, name, self.clock.now());
+            self.announce(&mut draft, &hearers, told, &key)?;
+            draft.commit().await?;
+            self.events.wake();
+            Ok(())
+        })
     }
 
     /// Whether the thread is small enough for receipts and typing.

@@ -10,7 +10,7 @@ use super::rows::{
     ParticipantRow, Participants, Period, RepeatRow, Repeats, ThreadRow, Threads, author_scope, thread_scope,
 };
 use super::view::{Retention, ThreadView};
-use super::{ChatError, Desk};
+use super::{ChatError, Desk, tell};
 use crate::service::audit::{self, Target};
 use crate::service::identity::{Identities, LiveUser};
 
@@ -84,6 +84,7 @@ impl Desk<'_> {
             repeat.write(&mut draft, self.user(), thread, self.clock.now(), new.repeatability)?;
             let live = self.write_thread(&mut draft, thread, &caller, &new, &known)?;
             draft.commit().await?;
+            self.events.wake();
             Ok(CreatedThread { thread: thread_view(thread, live), unknown })
         })
     }
@@ -117,13 +118,19 @@ impl Desk<'_> {
             if change.retention.is_some() {
                 live.retention = change.retention;
             }
+            let hearers = self.hearers_in(&mut reader, thread, tell::UPDATED).await?;
             let mut draft = reader.draft();
             self.expect(&mut draft, &member);
+            if let Some(hearers) = hearers {
+                let told = self.told_updated(thread, &live, self.clock.now());
+                self.announce(&mut draft, &hearers, told, &key)?;
+            }
             draft.put::<Threads>(&thread, &ThreadRow::Live(live), &[], &key)?;
             let Some(topic) = change.topic.clone() else {
                 drop(reader);
                 let outcome = draft.commit().await;
                 self.forget_member(thread);
+                self.events.wake();
                 return Ok(outcome?);
             };
             let told = Body::TopicUpdated { topic, initiator: self.user() };
@@ -139,9 +146,11 @@ impl Desk<'_> {
     pub async fn delete_thread(&self, thread: ThreadId) -> Result<(), ChatError> {
         retry!(self, thread, _lost, {
             let mut reader = self.reader().await?;
-            let (member, _) = self.member(&mut reader, thread).await?;
+            let (member, standing) = self.member(&mut reader, thread).await?;
             let now = self.clock.now();
             let everyone = all_participants(&mut reader, thread).await?;
+            let hearers = self.hearers_in(&mut reader, thread, tell::ENDED).await?;
+            let lasting = self.resource_key(&mut reader).await?;
             let mut draft = reader.draft();
             drop(reader);
             self.expect(&mut draft, &member);
@@ -156,10 +165,15 @@ impl Desk<'_> {
                 &ErasureRow::Thread(thread),
                 HINT_RESOURCE,
             )?;
+            if let Some(hearers) = hearers {
+                let told = self.told_ended(thread, standing.live.created_on, now);
+                self.announce(&mut draft, &hearers, told, &lasting)?;
+            }
             audit::record(&mut draft, self.act, Target::Thread(thread), now, self.rng)?;
             let outcome = draft.commit().await;
             self.forget_member(thread);
             outcome?;
+            self.events.wake();
             for some in others.chunks(KEYS_AT_ONCE) {
                 let mut draft = self.draft().await?;
                 some.iter().for_each(|(_, user)| draft.destroy_scope_key(&author_scope(thread, *user)));
@@ -207,6 +221,9 @@ impl Desk<'_> {
             let id = MessageId(now.as_millis() + u64::from(n));
             let hint = Hint { author: None, sequence: n + 1 }.to_bytes();
             draft.put::<Messages>(&(thread, id), &MessageRow::new(body), &hint, &key)?;
+        }
+        if let Some(hearers) = self.hearers_of(tell::CREATED, || all.iter().map(|p| p.user).collect()) {
+            self.announce(draft, &hearers, self.told_created(thread, &live), &key)?;
         }
         Ok(live)
     }

@@ -16,6 +16,8 @@ const OWN: &str = "x-ms-acsemail-";
 const IGNORE_DUPLICATE_CONTENT_ID: &str = "x-ms-acsemail-ignore-duplicate-content-id";
 const SUPPRESS_INVALID_ATTACHMENT: &str = "x-ms-acsemail-suppress-invalid-attachment";
 const VALIDATE_MESSAGE_ID: &str = "x-ms-acsemail-validate-message-id";
+/// Of this product: asks for the headers of one-click unsubscribing, which only a mail to one recipient can have.
+const ONE_CLICK: &str = "x-chancery-one-click-unsubscribe";
 const MESSAGE_ID: &str = "message-id";
 
 /// Endings of files that run when they are opened: programs and scripts. Everything else may go (ACS publishes no list).
@@ -51,6 +53,7 @@ struct Wishes {
     ignore_duplicate_content_id: bool,
     suppress_invalid_attachment: bool,
     validate_message_id: bool,
+    one_click: bool,
 }
 
 impl MailDesk<'_> {
@@ -62,7 +65,10 @@ impl MailDesk<'_> {
         let display = domain.sender(sender.local()).ok_or(MailError::SenderUnknown)?;
         let wishes = wishes(mail);
         let recipients = recipients(mail)?;
-        let (headers, message_id) = headers(mail, wishes)?;
+        let (mut headers, message_id) = headers(mail, wishes)?;
+        let unsubscribe =
+            if wishes.one_click { self.one_click(id, &headers, &recipients).await? } else { None };
+        headers.extend(unsubscribe.iter().flatten().map(|(name, value)| (*name, value.expose().as_str())));
         let message_id = message_id.unwrap_or_else(|| format!("{id}@{name}"));
         let accepted = self.clock.now();
         let outgoing = OutgoingMail {
@@ -91,6 +97,23 @@ impl MailDesk<'_> {
             recipients,
             tracking: !mail.tracking_disabled,
         })
+    }
+}
+
+impl MailDesk<'_> {
+    /// The headers of one-click unsubscribing. The link takes one recipient off, so there must be one; and they are not
+    /// given twice.
+    async fn one_click(
+        &self,
+        id: MailId,
+        headers: &Headers<'_>,
+        recipients: &[Recipient],
+    ) -> Result<Option<[(&'static str, Personal<String>); 2]>, MailError> {
+        let given = |(name, _): &(&str, &str)| name.to_ascii_lowercase().starts_with("list-unsubscribe");
+        if recipients.len() != 1 || headers.iter().any(given) {
+            return Err(MailError::Property("headers".to_owned()));
+        }
+        Ok(self.unsubscribe_headers(id).await?)
     }
 }
 
@@ -131,6 +154,7 @@ fn wishes(mail: &NewMail) -> Wishes {
         ignore_duplicate_content_id: wants(IGNORE_DUPLICATE_CONTENT_ID),
         suppress_invalid_attachment: wants(SUPPRESS_INVALID_ATTACHMENT),
         validate_message_id: wants(VALIDATE_MESSAGE_ID),
+        one_click: wants(ONE_CLICK),
     }
 }
 
@@ -143,7 +167,7 @@ fn headers(mail: &NewMail, wishes: Wishes) -> Result<(Headers<'_>, Option<String
     let mut seen = HashSet::new();
     for (name, value) in &mail.headers {
         let folded = name.expose().to_ascii_lowercase();
-        if folded.starts_with(OWN) {
+        if folded.starts_with(OWN) || folded == ONE_CLICK {
             continue;
         }
         if folded == MESSAGE_ID {

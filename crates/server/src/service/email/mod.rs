@@ -17,7 +17,9 @@ mod report;
 mod rows;
 mod send;
 mod signing;
+mod smtp;
 mod suppress;
+mod unsubscribe;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -33,7 +35,9 @@ pub use new::{NewAttachment, NewMail, NewMailbox};
 pub use report::{Bounce, Which};
 pub use rows::{Reason, State, Status, keyspaces};
 pub use send::Accepted;
+pub use smtp::{Login, Logins, NewSmtpUser, SmtpUser, SmtpUserId};
 pub use suppress::{Suppression, SuppressionId};
+pub use unsubscribe::PATH as UNSUBSCRIBE_PATH;
 
 use crate::directory::ResourceEntry;
 use crate::service::audit::Act;
@@ -64,6 +68,16 @@ pub struct MailSetup {
     pub hostname: String,
     /// Asks the DNS what a domain says.
     pub lookup: Arc<dyn DomainLookup>,
+    /// Below which host, with its port, resources are found that have no name in the world; none where they are not.
+    pub local_host: Option<String>,
+}
+
+impl MailSetup {
+    /// The host, with its port where it needs one, that links in mail of `resource` lead to.
+    fn public_host(&self, resource: &ResourceEntry) -> Option<String> {
+        let local = || self.local_host.as_ref().map(|host| format!("{}.{host}", resource.name()));
+        resource.public_hosts().first().cloned().or_else(local)
+    }
 }
 
 impl Default for MailSetup {
@@ -74,6 +88,7 @@ impl Default for MailSetup {
             development_domains: false,
             hostname: "localhost".to_owned(),
             lookup: Arc::new(NoDns),
+            local_host: None,
         }
     }
 }

@@ -117,6 +117,8 @@ pub fn keyspaces() -> Vec<&'static KeyspaceDef> {
         Suppressions::DEF,
         Domains::DEF,
         DomainKeys::DEF,
+        super::smtp::Users::DEF,
+        super::smtp::Names::DEF,
     ]
 }
 

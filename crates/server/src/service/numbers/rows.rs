@@ -43,7 +43,7 @@ pub fn held_scope(number: &NumberKey) -> Scope {
 macro_rules! keyspace {
     ($(#[$doc:meta])* $name:ident, $table:literal, $key:ty, $value:ty, |$k:ident| $scope:expr) => {
         $(#[$doc])*
-        pub struct $name;
+        pub(crate) struct $name;
 
         impl Keyspace for $name {
             const DEF: &'static KeyspaceDef = &KeyspaceDef { name: $table, class: Class::Content };
@@ -97,7 +97,7 @@ keyspace!(
 
 /// What was loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RegisterRow {
+pub(crate) struct RegisterRow {
     /// How many numbers there are.
     pub numbers: u64,
     /// The mark of the last built-in inventory that was loaded.
@@ -106,7 +106,7 @@ pub struct RegisterRow {
 
 /// Who has a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum State {
+pub(crate) enum State {
     /// Nobody.
     Free,
     /// A resource that may buy it until then.
@@ -127,7 +127,7 @@ pub enum State {
 
 /// One number of the inventory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NumberRow {
+pub(crate) struct NumberRow {
     /// The number.
     pub number: PhoneNumber,
     /// Its offer.
@@ -174,7 +174,7 @@ pub struct SearchRow {
 
 /// How a reservation stands, as far as the clock does not say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ReservationState {
+pub(crate) enum ReservationState {
     /// It can be changed and bought until it expires.
     Active,
     /// It was bought.
@@ -183,7 +183,7 @@ pub enum ReservationState {
 
 /// A reservation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReservationRow {
+pub(crate) struct ReservationRow {
     /// How it stands.
     pub state: ReservationState,
     /// When it was made.

@@ -32,10 +32,10 @@ use crate::directory::ResourceEntry;
 use rows::{Done, End, Head, TextId, TextRow};
 
 pub use opt_out::OptOut;
-pub use rows::keyspaces;
 pub use opt_out::on_release;
+pub use rows::keyspaces;
 pub use send::{NewText, NewTexts, Outcome};
-pub use sender::From;
+pub use sender::Origin;
 pub use sweep::{CARRIERS_SWEPT, SWEPT};
 
 /// How long a text may take, from acceptance to its receipt, when its sender says nothing (ACS: at most 12 hours).

@@ -5,8 +5,11 @@ use guard::BoxFuture;
 use store::{Draft, KeyRange, Opened, Reader, StoreError};
 
 use super::rows::{Due, DueRow, OptOutBy, OptOutKey, OptOutRow, OptOuts};
-use super::{From, SmsError, TextDesk};
+use super::{Origin, SmsError, TextDesk};
 use crate::service::audit::{self, Act, Target};
+
+
+
 
 /// One entry, for whoever runs the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +36,7 @@ impl TextDesk<'_> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn opt_out(&self, from: &From, to: &[Personal<String>]) -> Result<(), SmsError> {
+    pub async fn opt_out(&self, from: &Origin, to: &[Personal<String>]) -> Result<(), SmsError> {
         let known = self.opted_out(from, to).await?;
         let mut draft = self.draft().await?;
         let mut some = false;
@@ -51,7 +54,7 @@ impl TextDesk<'_> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn opt_in(&self, from: &From, to: &[Personal<String>]) -> Result<(), SmsError> {
+    pub async fn opt_in(&self, from: &Origin, to: &[Personal<String>]) -> Result<(), SmsError> {
         let mut draft = self.draft().await?;
         for to in to {
             self.unlist(&mut draft, from, to).await?;
@@ -68,7 +71,7 @@ impl TextDesk<'_> {
     /// When the store fails.
     pub async fn opted_out(
         &self,
-        from: &From,
+        from: &Origin,
         to: &[Personal<String>],
     ) -> Result<Vec<bool>, SmsError> {
         let mut keys = Vec::with_capacity(to.len());
@@ -122,7 +125,7 @@ impl TextDesk<'_> {
     /// The hashes under which the wish of `to` not to hear from `from` is kept; none where there are no such wishes.
     pub(super) async fn opt_out_key(
         &self,
-        from: &From,
+        from: &Origin,
         to: &Personal<String>,
     ) -> Result<Option<OptOutKey>, StoreError> {
         let Some(list) = from.list() else { return Ok(None) };
@@ -133,7 +136,7 @@ impl TextDesk<'_> {
     pub(super) async fn list(
         &self,
         draft: &mut Draft,
-        from: &From,
+        from: &Origin,
         to: &Personal<String>,
         by: OptOutBy,
     ) -> Result<(), StoreError> {
@@ -145,7 +148,7 @@ impl TextDesk<'_> {
     pub(super) async fn unlist(
         &self,
         draft: &mut Draft,
-        from: &From,
+        from: &Origin,
         to: &Personal<String>,
     ) -> Result<(), StoreError> {
         if let Some(key) = self.opt_out_key(from, to).await? {

@@ -26,7 +26,7 @@ impl Owned {
 
 /// A sender that belongs to the resource.
 #[derive(Clone, Debug)]
-pub struct From {
+pub struct Origin {
     text: Personal<String>,
     kind: Kind,
     /// The row that says so, where it is a number.
@@ -35,7 +35,7 @@ pub struct From {
     list: Option<[u8; 16]>,
 }
 
-impl From {
+impl Origin {
     /// As it is written.
     #[must_use]
     pub const fn text(&self) -> &Personal<String> {
@@ -66,7 +66,7 @@ impl TextDesk<'_> {
     ///
     /// # Errors
     /// [`SmsError::SenderNotOwned`]; or when the store fails.
-    pub async fn sender(&self, text: &Personal<String>) -> Result<From, SmsError> {
+    pub async fn sender(&self, text: &Personal<String>) -> Result<Origin, SmsError> {
         self.sender_as(text, true).await
     }
 
@@ -74,19 +74,19 @@ impl TextDesk<'_> {
     ///
     /// # Errors
     /// [`SmsError::SenderNotOwned`]; or when the store fails.
-    pub async fn sender_now(&self, text: &Personal<String>) -> Result<From, SmsError> {
+    pub async fn sender_now(&self, text: &Personal<String>) -> Result<Origin, SmsError> {
         self.sender_as(text, false).await
     }
 
-    async fn sender_as(&self, text: &Personal<String>, remembered: bool) -> Result<From, SmsError> {
+    async fn sender_as(&self, text: &Personal<String>, remembered: bool) -> Result<Origin, SmsError> {
         let written = Written::parse(text.expose()).ok_or(SmsError::SenderNotOwned)?;
         if let Written::Number(digits) = written {
             let held = self.held(text, remembered).await?;
             let kind = Kind::of_number(digits);
-            return Ok(From { text: text.clone(), kind, list: Some(held.key), held: Some(held) });
+            return Ok(Origin { text: text.clone(), kind, list: Some(held.key), held: Some(held) });
         }
         let kind = self.resource.senders().kind(written).ok_or(SmsError::SenderNotOwned)?;
-        Ok(From { text: text.clone(), kind, held: None, list: self.short_code(text, kind).await? })
+        Ok(Origin { text: text.clone(), kind, held: None, list: self.short_code(text, kind).await? })
     }
 
     /// Under which the wishes about a short code are kept.
@@ -98,13 +98,13 @@ impl TextDesk<'_> {
     }
 
     /// A sender of the resource that a text came in for: whose it is was looked at already.
-    pub(super) async fn addressee(&self, text: &Personal<String>, kind: Kind) -> Result<From, StoreError> {
+    pub(super) async fn addressee(&self, text: &Personal<String>, kind: Kind) -> Result<Origin, StoreError> {
         let number: Option<PhoneNumber> = text.expose().parse().ok();
         let list = match &number {
             Some(number) => Some(numbers::key(self.cell(), number).await?),
             None => self.short_code(text, kind).await?,
         };
-        Ok(From { text: text.clone(), kind, held: None, list })
+        Ok(Origin { text: text.clone(), kind, held: None, list })
     }
 
     async fn held(&self, text: &Personal<String>, remembered: bool) -> Result<numbers::Sender, SmsError> {

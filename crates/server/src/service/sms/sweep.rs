@@ -9,7 +9,8 @@ use store::{Direction, Draft, KeyRange, Opened, StoreError, Versioned};
 
 use super::report::NO_RECEIPT;
 use super::rows::{
-    Done, Due, DueRow, End, HINT_FINAL, OptOuts, Progress, Receipts, ReceiptRow, TextId, TextRow, Texts, has_ended, text_scope,
+    Done, Due, DueRow, End, HINT_FINAL, OptOuts, Progress, ReceiptRow, Receipts, TextId, TextRow, Texts,
+    has_ended, text_scope,
 };
 use super::{CarrierDesk, Counts, SmsState, TextDesk, segments};
 
@@ -64,8 +65,9 @@ impl TextDesk<'_> {
                     looked_at += ids.len();
                 }
                 Some(DueRow::Released(list)) => {
-                    let keys =
-                        reader.scan_keys::<OptOuts>(KeyRange::prefix(&list), Direction::Forward, AT_ONCE).await?;
+                    let keys = reader
+                        .scan_keys::<OptOuts>(KeyRange::prefix(&list), Direction::Forward, AT_ONCE)
+                        .await?;
                     keys.iter().for_each(|(key, ..)| draft.delete::<OptOuts>(key));
                     if keys.len() == AT_ONCE {
                         // More than fit: the row that was just removed is put back.
@@ -150,9 +152,7 @@ impl CarrierDesk<'_> {
             for some in ended.chunks(AT_ONCE) {
                 let keys: Vec<[u8; 16]> = some.iter().map(|(key, _)| *key).collect();
                 let rows = reader.multi_get::<Receipts>(&keys).await?;
-                let parked = |row: &Option<Opened<ReceiptRow>>| {
-                    matches!(row, Some(Opened::Value(row)) if matches!(row.value, ReceiptRow::Parked(_)))
-                };
+                let parked = |row: &Option<Opened<ReceiptRow>>| matches!(row, Some(Opened::Value(row)) if matches!(row.value, ReceiptRow::Parked(_)));
                 let unknown = rows.iter().filter(|row| parked(row)).count();
                 let mut draft = reader.draft();
                 for (key, version) in some {

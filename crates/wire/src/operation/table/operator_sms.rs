@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Operation] = &[
     act(
         Method::DELETE,
         "operator.sms.delete_opt_out",
-        "/operator/resources/{resource}/sms/optOuts/{id}",
+        "/operator/resources/{resource}/sms/optOuts/{optOut}",
         "operator/sms/write",
         Body::None,
     ),
