@@ -84,7 +84,16 @@ impl World {
         let made = test.call("POST", "/chat/threads").by(&owner).json(&new).send().await.expect(201).json();
         let thread = made["chatThread"]["id"].as_str().unwrap().to_owned();
         let numbers = Numbers::new(&test).await;
-        let mut world = Self { test, owner, member, thread, message: String::new(), made: String::new(), text: String::new(), numbers };
+        let mut world = Self {
+            test,
+            owner,
+            member,
+            thread,
+            message: String::new(),
+            made: String::new(),
+            text: String::new(),
+            numbers,
+        };
         world.message = world.say().await;
         world.text = world.text().await;
         world

@@ -39,7 +39,10 @@ fn every_row_is_whole() {
 #[test]
 fn what_is_built_of_acs_is_logged_counted_and_guarded() {
     let count = |area| built().filter(|o| o.area == area).count();
-    assert_eq!((count(Area::Identity), count(Area::Chat), count(Area::Email), count(Area::Sms)), (4, 16, 2, 5));
+    assert_eq!(
+        (count(Area::Identity), count(Area::Chat), count(Area::Email), count(Area::Sms)),
+        (4, 16, 2, 5)
+    );
     assert_eq!((count(Area::PhoneNumbers), count(Area::SipRouting)), (20, 2));
     // ACS has no log table for numbers and SIP routing, and its quotas of them are none of a server of one's own.
     let unlogged = [Area::Product, Area::PhoneNumbers, Area::SipRouting];
