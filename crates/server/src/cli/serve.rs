@@ -49,7 +49,7 @@ impl Serve {
         let public = config.listener.public_hosts.first().map(|host| host.as_str().to_owned());
         let host = public.unwrap_or_else(|| "localhost".to_owned());
         let mail_in = config.smtp.as_ref().map(MailIn::listen).transpose()?.unwrap_or_default();
-        let Config { cells, limits, rates, smtp, .. } = config;
+        let Config { cells, events, limits, rates, smtp, .. } = config;
         let mut mail = MailSetup::default();
         if let Some(smtp) = &smtp {
             smtp.hostname.as_str().clone_into(&mut mail.hostname);
@@ -65,6 +65,7 @@ impl Serve {
             operator,
             mail,
             mail_in,
+            events,
             capture: false,
         };
         let node = Node::open(plan).await?;
@@ -172,6 +173,7 @@ fn describe(node: &Node, host: &str, port: u16, ca_file: Option<PathBuf>) -> Rea
         ReadyResource {
             name: one.name.to_string(),
             geography: one.geography.clone(),
+            email_domain: None,
             phone_numbers: Vec::new(),
             connection_string: connection_string(&endpoint, one.primary_key.expose()),
             endpoint,

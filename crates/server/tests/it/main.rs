@@ -15,6 +15,7 @@ mod decisions;
 mod deliveries;
 mod edge;
 mod engines;
+mod events;
 mod identity;
 mod mail_api;
 mod mail_delivery;
