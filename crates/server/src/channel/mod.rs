@@ -4,6 +4,7 @@
 pub mod capture;
 pub mod postmaster;
 pub mod smpp;
+pub mod smtp;
 pub mod webhook;
 
 use std::io;

@@ -12,10 +12,13 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::captured::Captured;
+use super::carriers::Carriers;
+use super::hooks::Hooks;
 use super::mail::MailIn;
+use super::mailers;
 use super::signals::{Asked, Signals};
 use super::{CliError, cells};
-use crate::config::{CellConfig, EngineConfig, RateProfile, ResourceName};
+use crate::config::{CellConfig, EngineConfig, EventsConfig, RateProfile, ResourceName};
 use crate::directory::{Directory, ResourceEntry};
 use crate::http::operator::OperatorToken;
 use crate::http::rates::Profile;
@@ -28,6 +31,7 @@ use crate::service::delivery::{Delivery, Intake, Kind};
 use crate::service::email::{EmailState, MailSetup};
 use crate::service::events::EventRouter;
 use crate::service::resources::{self, CellTokens, Resource};
+use crate::service::sms::senders::Senders;
 
 /// How often certificate files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -42,6 +46,8 @@ pub(super) struct Placed {
     pub(super) cell: usize,
     pub(super) first_key: Option<Arc<AccessKey>>,
     pub(super) public_hosts: Vec<String>,
+    /// What it may send texts from, besides its numbers.
+    pub(super) senders: Senders,
 }
 
 /// What a node is made of.
@@ -57,6 +63,7 @@ pub(super) struct Plan {
     pub(super) capture: bool,
     pub(super) mail: MailSetup,
     pub(super) mail_in: MailIn,
+    pub(super) events: EventsConfig,
 }
 
 /// One resource that is served.
@@ -75,7 +82,9 @@ pub(super) struct Node {
     intake: Intake,
     couriers: Couriers,
     mail_in: MailIn,
+    hooks: Hooks,
     captured: Option<Captured>,
+    carriers: Carriers,
     cells: Vec<Cell>,
     served: Vec<Served>,
     stop: Stop,
@@ -117,7 +126,7 @@ impl Node {
                 Arc::clone(tokens),
                 placed.public_hosts,
             );
-            entries.push(Arc::new(entry));
+            entries.push(Arc::new(entry.with_senders(placed.senders)));
         }
         let stop = Stop::new();
         let timeouts = Timeouts::from(&plan.limits);
@@ -139,11 +148,16 @@ impl Node {
             events: Arc::new(EventRouter::default()),
             email: Arc::new(EmailState::new(plan.mail)),
         }));
-        let (mut couriers, mut captured) = (couriers(&plan.cells, &limits), None);
+        let hooks = Hooks::open(app.state(), &plan.events).await?;
+        let couriers = couriers(&plan.cells, &limits);
+        let (mut couriers, mut captured) = (couriers, None);
         if plan.capture {
             let (with, outbox) = Captured::attach(app.state(), &opened, couriers);
             (couriers, captured) = (with, Some(outbox));
         }
+        // Where a cell has a way out of its own, that is taken and not the outbox.
+        let (couriers, carriers) = Carriers::attach(app.state(), &plan.cells, &opened, couriers)?;
+        let couriers = mailers::attach(app.state(), &plan.cells, &opened, couriers)?;
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
         let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
         let (doors, certificates, mail_in) = (plan.doors, plan.certificates, plan.mail_in);
@@ -155,7 +169,9 @@ impl Node {
             intake,
             couriers,
             mail_in,
+            hooks,
             captured,
+            carriers,
             cells: opened,
             served,
             stop,
@@ -190,10 +206,16 @@ impl Node {
                 None
             });
         }
+        let (carriers, ended) = (self.carriers, self.stop.clone());
+        tasks.spawn(async move {
+            carriers.run(stop_begun(ended)).await;
+            None
+        });
         tasks.spawn(async move {
             Dispatcher::new(state, couriers, intake).run(stop_begun(stop)).await;
             None
         });
+        self.hooks.tell(self.app.state(), &self.stop, &mut tasks);
         self.mail_in.serve(self.app.state(), &self.certificates, &self.stop, &mut tasks);
         let (server, doors, stop) = (self.server, self.doors, self.stop.clone());
         tasks.spawn(async move { Some(server.run(doors, &stop).await) });

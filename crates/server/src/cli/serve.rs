@@ -11,12 +11,13 @@ use guard::signature::AccessKey;
 use super::CliError;
 use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
-use crate::config::{Certificate, Config, ResourceConfig};
+use crate::config::{Certificate, Config, ResourceConfig, TextSender};
 use crate::dev::authority;
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
 use crate::http::operator::OperatorToken;
 use crate::net::CertificateFiles;
 use crate::service::email::MailSetup;
+use crate::service::sms::senders::Senders;
 
 const EXAMPLES: &str = "Examples:\n  \
     chancery serve\n  \
@@ -48,7 +49,7 @@ impl Serve {
         let public = config.listener.public_hosts.first().map(|host| host.as_str().to_owned());
         let host = public.unwrap_or_else(|| "localhost".to_owned());
         let mail_in = config.smtp.as_ref().map(MailIn::listen).transpose()?.unwrap_or_default();
-        let Config { cells, limits, rates, smtp, .. } = config;
+        let Config { cells, events, limits, rates, smtp, .. } = config;
         let mut mail = MailSetup::default();
         if let Some(smtp) = &smtp {
             smtp.hostname.as_str().clone_into(&mut mail.hostname);
@@ -64,6 +65,7 @@ impl Serve {
             operator,
             mail,
             mail_in,
+            events,
             capture: false,
         };
         let node = Node::open(plan).await?;
@@ -101,7 +103,9 @@ fn place(config: &Config) -> Result<Vec<Placed>, CliError> {
             None => None,
         };
         let public_hosts = hosts(config, resource, at == 0);
-        placed.push(Placed { id: None, name: resource.name.clone(), cell, first_key, public_hosts });
+        let name = resource.name.clone();
+        let senders = Senders::parse(resource.text_senders.iter().map(TextSender::as_str)).unwrap_or_default();
+        placed.push(Placed { id: None, name, cell, first_key, public_hosts, senders });
     }
     Ok(placed)
 }
@@ -169,6 +173,7 @@ fn describe(node: &Node, host: &str, port: u16, ca_file: Option<PathBuf>) -> Rea
         ReadyResource {
             name: one.name.to_string(),
             geography: one.geography.clone(),
+            email_domain: None,
             phone_numbers: Vec::new(),
             connection_string: connection_string(&endpoint, one.primary_key.expose()),
             endpoint,

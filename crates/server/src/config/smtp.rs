@@ -78,3 +78,47 @@ fn address(key: &str, text: Option<String>, document: &mut Document<'_>) -> Opti
     }
     read.map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    const BASE: &str = "[listener]\naddress = '0.0.0.0:8443'\nself_signed = true\ndata = '/d'\n\
+        [[cell]]\ngeography = 'europe'\nengine = { kind = 'sqlite', path = '/d/s' }\n\
+        kms = { kind = 'local', path = '/d/k' }\n[[resource]]\nname = 'a'\ngeography = 'europe'\n";
+
+    fn read(smtp: &str) -> Result<Config, String> {
+        Config::parse("c.toml", &format!("{BASE}{smtp}")).map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn mail_comes_in_where_it_is_said() {
+        assert_eq!(read("").unwrap().smtp, None);
+        let both = "[smtp]\nhostname = 'Mail.example.org'\nreports = '0.0.0.0:25'\nsubmission = '[::]:587'\n";
+        let smtp = read(both).unwrap().smtp.unwrap();
+        assert_eq!(smtp.hostname.as_str(), "mail.example.org");
+        let ports = (smtp.reports.unwrap().port(), smtp.submission.unwrap().port());
+        assert_eq!(ports, (25, 587));
+        let one = read("[smtp]\nhostname = 'm.example'\nsubmission = '0.0.0.0:0'\n").unwrap().smtp.unwrap();
+        assert!(one.reports.is_none() && one.submission.is_some());
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_what_to_write() {
+        for (smtp, said) in [
+            ("reports = '0.0.0.0:25'", "smtp.hostname"),
+            ("hostname = '192.0.2.1'\nreports = '0.0.0.0:25'", "this is no DNS name"),
+            ("hostname = 'a b'\nreports = '0.0.0.0:25'", "this is no DNS name"),
+            ("hostname = 'm.example'", "listens nowhere"),
+            ("hostname = 'm.example'\nreports = 'mail:25'", "this is no address with a port"),
+            (
+                "hostname = 'm.example'\nreports = '0.0.0.0:25'\nsubmission = '0.0.0.0:25'",
+                "the same as smtp.reports",
+            ),
+            ("hostname = 'm.example'\nreport = '0.0.0.0:25'", "did you mean"),
+        ] {
+            let problems = read(&format!("[smtp]\n{smtp}\n")).unwrap_err();
+            assert!(problems.contains(said), "{smtp}: {problems}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //! answer is the same whatever the link is worth, so that nothing is learned from it; a GET changes nothing, because
 //! programs open links before people do.
 
-use ::http::{HeaderName, StatusCode, header};
+use ::http::{StatusCode, header};
 use wire::ApiError;
 
 use super::{answer, desk};
@@ -10,7 +10,6 @@ use crate::http::{Context, Reply};
 
 /// Nothing but the page itself: no script, no picture, in no frame; its form leads back to where it came from.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
 
 const ASK: &str = "<p>Do you want no more mail from the sender of the message that led you here?</p>\
     <form method=\"post\"><input type=\"hidden\" name=\"List-Unsubscribe\" value=\"One-Click\">\
@@ -42,6 +41,6 @@ fn page(text: &str) -> Reply {
         .header(header::CONTENT_TYPE, "text/html; charset=utf-8")
         .header(header::CONTENT_SECURITY_POLICY, POLICY)
         .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-        .header(REFERRER_POLICY, "no-referrer")
+        .header(header::REFERRER_POLICY, "no-referrer")
         .header(header::CACHE_CONTROL, "no-store")
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use ::http::HeaderMap;
-use base::Personal;
+use base::{Personal, Rng};
 use bytes::Bytes;
 use guard::BoxFuture;
 use serde_json::{Value, json};

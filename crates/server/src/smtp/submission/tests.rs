@@ -145,7 +145,7 @@ async fn a_mail_goes_the_way_of_the_api() {
     assert_eq!(recipients, to);
     for line in [
         "To: \"Ada\" <ada@example.com>\r\n",
-        "Cc: bob@example.com\r\n",
+        "Cc: <bob@example.com>\r\n",
         "X-Campaign: autumn\r\n",
         "Message-ID: <one@contoso.chancery.test>\r\n",
         "DKIM-Signature:",
