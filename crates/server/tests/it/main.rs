@@ -21,6 +21,7 @@ mod mail_api;
 mod mail_delivery;
 mod mail_domains;
 mod mail_world;
+mod number_offers;
 mod number_reservations;
 mod numbers;
 mod outbox_api;
