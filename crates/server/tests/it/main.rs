@@ -27,6 +27,7 @@ mod program;
 mod rates;
 mod secrecy;
 mod sip;
+mod sms_events;
 mod sms_opt_outs;
 mod sms_receipts;
 mod sms_send;
