@@ -30,6 +30,7 @@ mod rates;
 mod secrecy;
 mod sms_centre;
 mod sip;
+mod sms_events;
 mod sms_opt_outs;
 mod sms_receipts;
 mod sms_send;
