@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use crate::channel::webhook::HookChannel;
 use crate::directory::ResourceEntry;
 use crate::http::State;
-use crate::service::events;
+use crate::service::events::{self, Standing};
 pub use handshake::BY_HAND;
 use lane::LaneWork;
 
@@ -150,6 +150,12 @@ async fn sweep(entry: &ResourceEntry, state: &State) -> Result<(), StoreError> {
     let before = state.clock.now().minus(events::DEAD_KEPT);
     for route in state.events.of(entry.id()).iter() {
         events::purge_dead(entry.cell(), entry.id(), route.row.id, before).await?;
+        // Whose webhook does not agree any more is told nothing; what was kept for it has an end all the same.
+        if route.row.standing == Standing::Failed {
+            let ttl = Duration::from_secs(u64::from(route.row.body.ttl_minutes) * 60);
+            let before = state.clock.now().minus(ttl);
+            events::purge_queue(entry.cell(), entry.id(), route.row.id, before).await?;
+        }
     }
     Ok(())
 }
