@@ -206,7 +206,10 @@ mod tests {
             { "number": "+15555550101", "areaCode": "555", "status": "held", "resource": "dev", "cost": "1.00" },
         ] });
         let shown = table(&found);
-        assert!(shown.starts_with("NUMBER        STATUS  RESOURCE  TYPE        AREA CODE  COST\n"), "{shown}");
+        assert!(
+            shown.starts_with("NUMBER        STATUS  RESOURCE  TYPE        AREA CODE  COST\n"),
+            "{shown}"
+        );
         assert!(shown.contains("+15555550101  held    dev                   555        1.00"), "{shown}");
         assert!(table(&json!({ "value": [] })).contains("numbers import"));
         assert_eq!(imported(&json!({ "added": 3, "skipped": 1, "note": "x" })), "added: 3, skipped: 1\n");
