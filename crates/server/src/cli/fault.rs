@@ -178,6 +178,14 @@ pub enum CliError {
         /// What the system said.
         fault: io::Error,
     },
+    /// A file of numbers is wrong.
+    #[error("{} is not imported, for it is wrong:{faults}", path.display())]
+    Csv {
+        /// Which.
+        path: PathBuf,
+        /// All that is wrong, a line each.
+        faults: String,
+    },
     /// The server does not answer.
     #[error(
         "{endpoint}: {fault}.\n  Is the server running, and is this its address? Its authority can be named with --ca FILE."
