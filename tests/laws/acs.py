@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 IDENTITY = "2023-10-01"
 CHAT = "2025-03-15"
+SMS = "2026-01-23"
 
 
 class Unexpected(Exception):

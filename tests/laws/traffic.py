@@ -1,10 +1,10 @@
-"""Plants canaries in every content field of every operation of identity and chat, on the ways that succeed and on the
+"""Plants canaries in every content field of every operation of identity, chat and SMS, on the ways that succeed and on the
 ways that fail, and reads back what must have been stored: a canary that was never taken in proves nothing."""
 
 import json
 import random
 
-from acs import CHAT, IDENTITY, Resource, Unexpected, User, escaped
+from acs import CHAT, IDENTITY, SMS, Resource, Unexpected, User, escaped
 
 
 class Canaries:
@@ -37,6 +37,36 @@ class Traffic:
         self.refusals(ada, eve, thread)
         self.malformed(ada, thread)
         self.removals(ada, ben)
+        self.texts()
+
+    def texts(self):
+        """Texts with canaries as their words, tags, names and numbers, accepted and refused."""
+        canary, signed = self.canary, self.resource.signed
+        version = f"api-version={SMS}"
+        number = "+14255550100"
+
+        def send(expect, sender="CANARY", to=number, **options):
+            asked = {
+                "from": sender,
+                "smsRecipients": [{"to": to}],
+                "message": canary("text"),
+                "smsSendOptions": {"enableDeliveryReport": True, "tag": canary("tag"), **options},
+            }
+            return signed("POST", f"/sms?{version}", asked, expect=expect)
+
+        _, _, sent = send(202)
+        message = sent["value"][0]["messageId"]
+        _, _, report = signed("GET", f"/deliveryReports/{message}?{version}", expect=200)
+        if report["to"] != number or canary.mark not in report["tag"]:
+            raise Unexpected(f"a text was not taken in: {report}")
+        send(401, sender="+18335550199")
+        send(400, to=canary("no number"))
+        send(202, to="+112345678901")
+        for verb in ("add", "check", "remove", "add"):
+            asked = {"from": "55555", "recipients": [{"to": number}]}
+            signed("POST", f"/sms/optouts:{verb}?{version}", asked, expect=200)
+        send(202, sender="55555")
+        signed("GET", f"/deliveryReports/{canary('report')}?{version}", expect=404)
 
     def user(self) -> User:
         """A new user whose token is watched for."""

@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Crash(CrashArgs),
     /// Mails relayed to Postfix's sink, signed and sealed, beside Postfix with and without OpenDKIM.
     Email(EmailArgs),
+    /// Texts handed to an SMS centre over SMPP, with their receipts, beside Kannel.
+    Sms(SmsArgs),
     /// Kills the server while mails go out: each must end in one final status, and reach the peer.
     QueueCrash(QueueCrashArgs),
     /// An SMS centre alone, which takes texts as fast as they come. Serves until its input ends, then says what it counted.
@@ -133,6 +135,25 @@ pub(crate) struct EmailArgs {
     #[arg(long, value_name = "BYTES", default_value_t = 4_096)]
     pub(crate) bytes: usize,
     /// Rounds, alternating with the peers; medians are printed.
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    pub(crate) rounds: usize,
+}
+
+/// Options of `sms`.
+#[derive(Clone, Debug, Group)]
+pub(crate) struct SmsArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Clients at once.
+    #[arg(long, value_name = "NUMBER", default_value_t = 16)]
+    pub(crate) clients: usize,
+    /// Submissions that may be unanswered on the bind.
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    pub(crate) window: usize,
+    /// Texts in each round.
+    #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
+    pub(crate) texts: u64,
+    /// Rounds, alternating with Kannel; medians are printed.
     #[arg(long, value_name = "NUMBER", default_value_t = 3)]
     pub(crate) rounds: usize,
 }

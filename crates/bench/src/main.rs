@@ -81,6 +81,7 @@ async fn dispatch(command: &Command) -> Result<bool> {
         Command::Crash(args) => crash::run(args).await,
         Command::QueueCrash(args) => outbound::crash::run(args).await,
         Command::Email(args) => outbound::mail::run(args).await,
+        Command::Sms(args) => outbound::text::run(args).await,
         Command::SmsCentre(args) => smsc::main(&args.ready_file, args.into()).map(|()| true),
         Command::CeilingHttp(args) => ceiling::http::main(&args.ready_file).await.map(|()| true),
         Command::CeilingLog(args) => {

@@ -7,3 +7,4 @@ mod load;
 pub(crate) mod mail;
 mod postfix;
 mod strict_sink;
+pub(crate) mod text;

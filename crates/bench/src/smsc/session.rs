@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering;
 use bytes::BytesMut;
 use post::smpp::frame::{self, Frame};
 use post::smpp::pdu::status;
-use rusmpp::pdus::{BindReceiverResp, BindTransceiverResp, BindTransmitterResp, DeliverSm, SubmitSm, SubmitSmResp};
+use rusmpp::pdus::{
+    BindReceiverResp, BindTransceiverResp, BindTransmitterResp, DeliverSm, SubmitSm, SubmitSmResp,
+};
 use rusmpp::types::{COctetString, OctetString};
 use rusmpp::values::{EsmClass, InterfaceVersion};
 use rusmpp::{Command, CommandId, Pdu};
@@ -68,8 +70,12 @@ impl Client<'_> {
                 self.receives = true;
                 self.say(status::OK, command, BindTransceiverResp::new(name, version));
             }
-            (CommandId::BindTransmitter, _) => self.say(status::OK, command, BindTransmitterResp::new(name, version)),
-            (CommandId::BindReceiver, _) => self.say(status::OK, command, BindReceiverResp::new(name, version)),
+            (CommandId::BindTransmitter, _) => {
+                self.say(status::OK, command, BindTransmitterResp::new(name, version))
+            }
+            (CommandId::BindReceiver, _) => {
+                self.say(status::OK, command, BindReceiverResp::new(name, version))
+            }
             (CommandId::EnquireLink, _) => self.say(status::OK, command, Pdu::EnquireLinkResp),
             (CommandId::Unbind, _) => {
                 self.say(status::OK, command, Pdu::UnbindResp);

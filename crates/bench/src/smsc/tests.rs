@@ -16,7 +16,8 @@ struct Client(TcpStream, BytesMut);
 
 impl Client {
     async fn bound(centre: &Centre) -> Self {
-        let mut client = Self(TcpStream::connect(("127.0.0.1", centre.port())).await.unwrap(), BytesMut::new());
+        let mut client =
+            Self(TcpStream::connect(("127.0.0.1", centre.port())).await.unwrap(), BytesMut::new());
         let who = Credentials { system_id: "x", password: "y", system_type: "" };
         client.say(1, bind(who, Role::Both).unwrap()).await;
         assert_eq!(client.hear().await.unwrap().id(), CommandId::BindTransceiverResp);
@@ -57,7 +58,9 @@ async fn texts_are_taken_answered_and_receipts_brought() {
         assert_eq!((answer.id(), answer.sequence_number()), (CommandId::SubmitSmResp, sequence));
         let receipt = client.hear().await.unwrap();
         let Some(Pdu::DeliverSm(pdu)) = receipt.pdu() else { panic!("{receipt:?}") };
-        let (Some(Pdu::SubmitSmResp(answer)), words) = (answer.pdu(), pdu.short_message().clone().into_bytes()) else {
+        let (Some(Pdu::SubmitSmResp(answer)), words) =
+            (answer.pdu(), pdu.short_message().clone().into_bytes())
+        else {
             panic!("{answer:?}");
         };
         assert!(words.starts_with(format!("id:{} ", answer.message_id().as_str()).as_bytes()));
@@ -72,7 +75,8 @@ async fn texts_are_taken_answered_and_receipts_brought() {
 
 #[tokio::test]
 async fn it_throttles_and_hangs_up_as_told() {
-    let centre = Centre::start(Behaviour { throttle_every: 2, drop_every: 3, ..Behaviour::default() }).unwrap();
+    let centre =
+        Centre::start(Behaviour { throttle_every: 2, drop_every: 3, ..Behaviour::default() }).unwrap();
     let mut client = Client::bound(&centre).await;
     let mut statuses = Vec::new();
     for sequence in 2..4 {

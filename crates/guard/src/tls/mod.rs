@@ -2,6 +2,7 @@
 
 mod authority;
 mod certificates;
+pub mod mail;
 
 use std::sync::Arc;
 

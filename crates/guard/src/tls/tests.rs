@@ -23,7 +23,7 @@ fn ips() -> [IpAddr; 2] {
 }
 
 /// Handshakes ask the machine's clock, so these certificates are made by it.
-fn authority() -> Authority {
+pub(super) fn authority() -> Authority {
     Authority::generate("Chancery test authority", SystemClock.now()).unwrap()
 }
 
@@ -33,7 +33,7 @@ fn store(authority: &Authority, at: Timestamp) -> CertificateStore {
 }
 
 /// Runs a handshake to its end and gives both ends back.
-fn shake(
+pub(super) fn shake(
     server: &Arc<ServerConfig>,
     client: &Arc<ClientConfig>,
     name: &str,

@@ -27,6 +27,7 @@
 
 pub mod address;
 pub mod body;
+pub mod client;
 pub mod compose;
 pub mod header;
 pub mod reply;

@@ -2,9 +2,10 @@
 //! keeps nothing, retries nothing and decides nothing of the product. It must never know the store.
 
 pub mod capture;
-pub mod smpp;
-pub mod webhook;
 pub mod postmaster;
+pub mod smpp;
+pub mod smtp;
+pub mod webhook;
 
 use std::io;
 use std::time::Duration;

@@ -82,14 +82,16 @@ async fn a_request_goes_out_and_its_answer_comes_back() {
 
 #[tokio::test]
 async fn redirects_are_answers_like_others() {
-    let (outcome, _) = told(b"HTTP/1.1 302 Found\r\nlocation: http://10.0.0.1/\r\ncontent-length: 0\r\n\r\n").await;
+    let (outcome, _) =
+        told(b"HTTP/1.1 302 Found\r\nlocation: http://10.0.0.1/\r\ncontent-length: 0\r\n\r\n").await;
     assert_eq!(outcome.unwrap().status, 302);
 }
 
 #[tokio::test]
 async fn answers_are_read_up_to_the_limit() {
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", MAX_ANSWER + 5);
-    let whole: &'static [u8] = Box::leak([head.as_bytes(), &vec![b'a'; MAX_ANSWER + 5]].concat().into_boxed_slice());
+    let whole: &'static [u8] =
+        Box::leak([head.as_bytes(), &vec![b'a'; MAX_ANSWER + 5]].concat().into_boxed_slice());
     let (outcome, _) = told(whole).await;
     assert_eq!(outcome.unwrap().body.expose().len(), MAX_ANSWER);
 }
@@ -126,7 +128,8 @@ async fn only_the_right_certificate_is_trusted() {
     for (name, want) in [("hooks.example", Ok(200)), ("other.example", Err(HookFault::Socket))] {
         let ca = authority();
         let pair = ca.issue(&[name.to_owned()], &[], base::Clock::now(&base::SystemClock)).unwrap();
-        let store = CertificateStore::new(pair.chain_pem.as_bytes(), pair.key_pem.expose().as_bytes()).unwrap();
+        let store =
+            CertificateStore::new(pair.chain_pem.as_bytes(), pair.key_pem.expose().as_bytes()).unwrap();
         let (near, far) = tokio::io::duplex(64 * 1024);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {

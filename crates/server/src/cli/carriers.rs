@@ -1,28 +1,71 @@
-//! The carriers of a cell, from its configuration to a channel.
+//! The carriers of the cells, from their configuration to channels that run.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::Clock;
+use base::Rng;
+use store::Cell;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use super::CliError;
-use crate::channel::TextInbox;
 use crate::channel::smpp::{CarrierSettings, Smpp};
+use crate::channel::{Dial, TextChannel, TextInbox};
 use crate::config::{CarrierConfig, CellConfig};
+use crate::http::State;
+use crate::job::delivery::Couriers;
+use crate::job::text::{CellInbox, TextCourier};
+use crate::net::SocketDial;
+use crate::service::delivery::Kind;
 
-/// The channel to the carriers of a cell; `None` when it has none. Passwords and certificates are fetched here; nothing is
-/// connected before [`Smpp::run`]. Carriers are hosts an operator chose, so their addresses may be private ones: the
-/// channel is to be run with a way out that allows them.
-pub(super) fn open(
-    cell: &CellConfig,
-    inbox: &Arc<dyn TextInbox>,
-    clock: &Arc<dyn Clock>,
-) -> Result<Option<Smpp>, CliError> {
-    if cell.carriers.is_empty() {
-        return Ok(None);
+/// The channels to the carriers of all cells; they must run.
+#[derive(Default)]
+pub(super) struct Carriers {
+    channels: Vec<Arc<Smpp>>,
+    rng: Option<Arc<dyn Rng>>,
+}
+
+impl Carriers {
+    /// Lets the carriers of each cell take its texts. Passwords and certificates are fetched here; nothing is connected
+    /// before [`Carriers::run`]. `configs` are those of `cells`, in the same order.
+    pub(super) fn attach(
+        state: &Arc<State>,
+        configs: &[CellConfig],
+        cells: &[Cell],
+        mut couriers: Couriers,
+    ) -> Result<(Couriers, Self), CliError> {
+        let mut channels = Vec::new();
+        for (config, cell) in configs.iter().zip(cells).filter(|(config, _)| !config.carriers.is_empty()) {
+            let settings = config.carriers.iter().map(settings).collect::<Result<_, _>>()?;
+            let inbox: Arc<dyn TextInbox> = Arc::new(CellInbox::new(Arc::clone(state), cell.clone()));
+            let channel = Arc::new(Smpp::new(settings, &inbox, &state.clock));
+            let texts = TextCourier::new(Arc::clone(state), Arc::clone(&channel) as Arc<dyn TextChannel>);
+            couriers = couriers.with(cell.geography().clone(), Kind::Text, Arc::new(texts));
+            channels.push(channel);
+        }
+        Ok((couriers, Self { channels, rng: Some(Arc::clone(&state.rng)) }))
     }
-    let settings = cell.carriers.iter().map(settings).collect::<Result<_, _>>()?;
-    Ok(Some(Smpp::new(settings, inbox, clock)))
+
+    /// Holds the connections until `stop` is done.
+    pub(super) async fn run(self, stop: impl Future<Output = ()> + Send) {
+        let Some(rng) = self.rng else { return stop.await };
+        // An operator named these hosts, and centres are often reached over a private line: any address will do.
+        let everywhere = ["0.0.0.0/0", "::/0"].iter().filter_map(|network| network.parse().ok()).collect();
+        let dial: Arc<dyn Dial> = Arc::new(SocketDial::new(everywhere));
+        let stopped = Arc::new(Semaphore::new(0));
+        let mut running = JoinSet::new();
+        for channel in self.channels {
+            let (dial, rng, stopped) = (Arc::clone(&dial), Arc::clone(&rng), Arc::clone(&stopped));
+            running.spawn(async move {
+                // It gives no places: waiting ends when it is closed.
+                let stop = async { drop(stopped.acquire().await) };
+                channel.run(dial, rng, stop).await;
+            });
+        }
+        stop.await;
+        stopped.close();
+        while running.join_next().await.is_some() {}
+    }
 }
 
 fn settings(config: &CarrierConfig) -> Result<CarrierSettings, CliError> {

@@ -24,6 +24,7 @@ use crate::dev::{authority, files, token};
 use crate::http::operator::OperatorToken;
 use crate::net::{CertificateFiles, Door};
 use crate::service::email::MailSetup;
+use crate::service::sms::senders::Senders;
 
 const EXAMPLES: &str = "Examples:\n  \
     chancery dev\n  \
@@ -234,6 +235,7 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
                 engine: EngineConfig::Sqlite { path: folder.join("store.sqlite") },
                 kms: KmsConfig::Local { path: folder.join("root.key") },
                 carriers: Vec::new(),
+                mail: None,
             });
             cells.len() - 1
         });
@@ -243,6 +245,7 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
             cell: at,
             first_key: key.cloned(),
             public_hosts: Vec::new(),
+            senders: Senders::for_development(),
         });
     }
     (cells, placed)

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::captured::Captured;
+use super::carriers::Carriers;
 use super::mail::MailIn;
 use super::signals::{Asked, Signals};
 use super::{CliError, cells};
@@ -28,6 +29,7 @@ use crate::service::delivery::{Delivery, Intake, Kind};
 use crate::service::email::{EmailState, MailSetup};
 use crate::service::events::EventRouter;
 use crate::service::resources::{self, CellTokens, Resource};
+use crate::service::sms::senders::Senders;
 
 /// How often certificate files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -42,6 +44,8 @@ pub(super) struct Placed {
     pub(super) cell: usize,
     pub(super) first_key: Option<Arc<AccessKey>>,
     pub(super) public_hosts: Vec<String>,
+    /// What it may send texts from, besides its numbers.
+    pub(super) senders: Senders,
 }
 
 /// What a node is made of.
@@ -76,6 +80,7 @@ pub(super) struct Node {
     couriers: Couriers,
     mail_in: MailIn,
     captured: Option<Captured>,
+    carriers: Carriers,
     cells: Vec<Cell>,
     served: Vec<Served>,
     stop: Stop,
@@ -117,7 +122,7 @@ impl Node {
                 Arc::clone(tokens),
                 placed.public_hosts,
             );
-            entries.push(Arc::new(entry));
+            entries.push(Arc::new(entry.with_senders(placed.senders)));
         }
         let stop = Stop::new();
         let timeouts = Timeouts::from(&plan.limits);
@@ -139,7 +144,9 @@ impl Node {
             events: Arc::new(EventRouter::default()),
             email: Arc::new(EmailState::new(plan.mail)),
         }));
-        let (mut couriers, mut captured) = (couriers(&plan.cells, &limits), None);
+        let couriers = couriers(&plan.cells, &limits);
+        let (mut couriers, carriers) = Carriers::attach(app.state(), &plan.cells, &opened, couriers)?;
+        let mut captured = None;
         if plan.capture {
             let (with, outbox) = Captured::attach(app.state(), &opened, couriers);
             (couriers, captured) = (with, Some(outbox));
@@ -156,6 +163,7 @@ impl Node {
             couriers,
             mail_in,
             captured,
+            carriers,
             cells: opened,
             served,
             stop,
@@ -190,6 +198,11 @@ impl Node {
                 None
             });
         }
+        let (carriers, ended) = (self.carriers, self.stop.clone());
+        tasks.spawn(async move {
+            carriers.run(stop_begun(ended)).await;
+            None
+        });
         tasks.spawn(async move {
             Dispatcher::new(state, couriers, intake).run(stop_begun(stop)).await;
             None

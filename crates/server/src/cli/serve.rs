@@ -11,12 +11,13 @@ use guard::signature::AccessKey;
 use super::CliError;
 use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
-use crate::config::{Certificate, Config, ResourceConfig};
+use crate::config::{Certificate, Config, ResourceConfig, TextSender};
 use crate::dev::authority;
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
 use crate::http::operator::OperatorToken;
 use crate::net::CertificateFiles;
 use crate::service::email::MailSetup;
+use crate::service::sms::senders::Senders;
 
 const EXAMPLES: &str = "Examples:\n  \
     chancery serve\n  \
@@ -101,7 +102,9 @@ fn place(config: &Config) -> Result<Vec<Placed>, CliError> {
             None => None,
         };
         let public_hosts = hosts(config, resource, at == 0);
-        placed.push(Placed { id: None, name: resource.name.clone(), cell, first_key, public_hosts });
+        let name = resource.name.clone();
+        let senders = Senders::parse(resource.text_senders.iter().map(TextSender::as_str)).unwrap_or_default();
+        placed.push(Placed { id: None, name, cell, first_key, public_hosts, senders });
     }
     Ok(placed)
 }

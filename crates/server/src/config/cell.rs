@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::document::Document;
+use super::mail::{MailConfig, RawMail};
 use super::secret::{self, SecretError, SecretRef};
 use super::sms::{CarrierConfig, RawSms};
 
@@ -21,6 +22,8 @@ pub struct CellConfig {
     pub kms: KmsConfig,
     /// The SMS centres that carry its texts.
     pub carriers: Vec<CarrierConfig>,
+    /// How its mail leaves the house; `None`: it does not.
+    pub mail: Option<MailConfig>,
 }
 
 /// Where rows rest.
@@ -110,6 +113,10 @@ pub(super) struct RawCell {
     /// Texts.
     #[serde(default)]
     sms: RawSms,
+    /// Mail.
+    #[serde(default)]
+    #[schemars(with = "RawMail")]
+    mail: Option<RawMail>,
 }
 
 /// Where rows rest: { kind = "sqlite", path = ".." } or { kind = "postgres", url = "env:NAME" }.
@@ -165,7 +172,11 @@ impl RawCell {
             }
         };
         let carriers = self.sms.check(&format!("{at}.sms"), document);
-        Some(CellConfig { geography: geography?, engine: engine?, kms: kms?, carriers })
+        let mail = match self.mail {
+            Some(mail) => Some(mail.check(&format!("{at}.mail"), document)?),
+            None => None,
+        };
+        Some(CellConfig { geography: geography?, engine: engine?, kms: kms?, carriers, mail })
     }
 }
 

@@ -1,6 +1,7 @@
 //! `[[resource]]`: one tenant, the geography it lives in, and where its access keys are when the operator sets them.
 
 use base::Geography;
+use post::text::number::Sender;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -18,6 +19,33 @@ pub struct ResourceConfig {
     pub geography: Geography,
     /// Where its first access key is, when the operator sets it; otherwise the server makes it.
     pub access_keys: Vec<SecretRef>,
+    /// What it may send texts from, besides the numbers it holds.
+    pub text_senders: Vec<TextSender>,
+}
+
+/// Something that texts may be sent from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextSender(String);
+
+impl TextSender {
+    /// As it was written: `*`, a name, or `US:12345`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Any name, a name of 1 to 11 letters, digits and spaces, or a short code with its country.
+    fn parse(text: &str) -> Option<Self> {
+        let good = match (text, text.split_once(':')) {
+            ("*", _) => true,
+            (_, Some((country, code))) => {
+                let country = country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase());
+                country && matches!(Sender::parse(code), Some(Sender::ShortCode(_)))
+            }
+            (name, None) => matches!(Sender::parse(name), Some(Sender::Name(_))),
+        };
+        good.then(|| Self(text.to_owned()))
+    }
 }
 
 /// One Communication Services resource.
@@ -35,6 +63,11 @@ pub(super) struct RawResource {
     #[serde(default)]
     #[schemars(length(max = 1), inner(regex(pattern = r"^(env|file):.")))]
     access_keys: Vec<String>,
+    /// What it may send texts from, besides the numbers it holds: "*" for any name, a name such as "CONTOSO", or a short
+    /// code with its country, such as "US:12345".
+    #[serde(default)]
+    #[schemars(length(max = 1000), inner(regex(pattern = r"^(\*|[A-Z]{2}:[0-9]{3,8}|[A-Za-z0-9+_& -]{1,11})$")))]
+    text_senders: Vec<String>,
 }
 
 impl RawResource {
@@ -50,7 +83,8 @@ impl RawResource {
         };
         let geography = cell::geography(self.geography.as_deref(), &format!("{at}.geography"), document);
         let access_keys = keys(&self.access_keys, &format!("{at}.access_keys"), document);
-        Some(ResourceConfig { name: name?, geography: geography?, access_keys })
+        let text_senders = senders(&self.text_senders, &format!("{at}.text_senders"), document);
+        Some(ResourceConfig { name: name?, geography: geography?, access_keys, text_senders })
     }
 }
 
@@ -72,4 +106,40 @@ fn keys(texts: &[String], at: &str, document: &mut Document<'_>) -> Vec<SecretRe
         }
     }
     keys
+}
+
+/// The most senders of one resource.
+const MAX_SENDERS: usize = 1_000;
+
+fn senders(texts: &[String], at: &str, document: &mut Document<'_>) -> Vec<TextSender> {
+    if texts.len() > MAX_SENDERS {
+        document.problem(at, "these are more senders than a resource may have", "write at most 1000");
+    }
+    let mut senders = Vec::new();
+    for (index, text) in texts.iter().take(MAX_SENDERS).enumerate() {
+        match TextSender::parse(text) {
+            Some(sender) => senders.push(sender),
+            None => document.problem(
+                &format!("{at}[{index}]"),
+                "texts cannot be sent from this",
+                "write \"*\", a name such as \"CONTOSO\", or a short code such as \"US:12345\"",
+            ),
+        }
+    }
+    senders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_texts_may_be_sent_from() {
+        for good in ["*", "CONTOSO", "Contoso 1", "US:12345", "GB:654321"] {
+            assert_eq!(TextSender::parse(good).map(|sender| sender.as_str().to_owned()), Some(good.to_owned()));
+        }
+        for bad in ["", "us:12345", "US:1", "US:ABCDE", "12345", "+14255550100", "ABCDEFGHIJKL", "a:b"] {
+            assert_eq!(TextSender::parse(bad), None, "{bad}");
+        }
+    }
 }

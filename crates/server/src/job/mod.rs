@@ -3,10 +3,10 @@
 
 pub mod delivery;
 mod erasure;
+pub mod events;
 pub mod mail;
 pub mod outbox;
 pub mod text;
-pub mod events;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,6 +4,7 @@
 mod chunk;
 mod client;
 mod connection;
+mod dial;
 mod exchange;
 mod gate;
 mod head;
@@ -19,6 +20,7 @@ mod stop;
 mod toy;
 
 pub use client::{Client, ClientFault};
+pub use dial::SocketDial;
 pub use listener::{Door, Drained, Server, bind};
 pub use progress::Timeouts;
 pub use reload::{CertificateFault, CertificateFiles, Reload};

@@ -24,7 +24,8 @@ async fn the_list_is_kept_by_the_api() {
     let to = [TO, "12", "+14255550101"];
     for verb in ["add", "add", "remove", "remove"] {
         let items = it.opt_outs(verb, SHORT_CODE, &to).await;
-        let codes: Vec<&Value> = items.as_array().unwrap().iter().map(|item| &item["httpStatusCode"]).collect();
+        let codes: Vec<&Value> =
+            items.as_array().unwrap().iter().map(|item| &item["httpStatusCode"]).collect();
         assert_eq!(codes, [&json!(200), &json!(400), &json!(200)], "{verb}");
         assert_eq!(items[1]["errorMessage"], "Invalid recipient phone number format");
         assert!(items[0].get("isOptedOut").is_none());
@@ -48,7 +49,8 @@ async fn senders_without_a_list_or_of_others_have_none() {
 async fn a_text_to_who_does_not_want_it_is_accepted_and_fails() {
     let it = Texts::new().await;
     it.opt_outs("add", SHORT_CODE, &[TO]).await;
-    let answer = it.ask(&texts(SHORT_CODE, &[(TO, "a"), ("+14255550101", "b")])).send().await.expect(202).json();
+    let answer =
+        it.ask(&texts(SHORT_CODE, &[(TO, "a"), ("+14255550101", "b")])).send().await.expect(202).json();
     let id = |nth: usize| answer["value"][nth]["messageId"].as_str().unwrap().to_owned();
     assert_eq!((it.state_of(&id(0)).await.0.as_str(), it.code_of(&id(0)).await), ("Failed", 4007));
     assert_eq!((it.carry().await, it.state_of(&id(1)).await.0.as_str()), (1, "Pending"));
@@ -108,11 +110,16 @@ async fn the_operator_sees_the_list_and_what_was_looked_at_is_recorded() {
     it.opt_outs("add", SHORT_CODE, &[TO, "+14255550101"]).await;
     let at = "/operator/resources/contoso/sms/optOuts";
     let list = it.test.call("GET", at).operator().send().await.expect(200).json();
-    let mut found: Vec<(&str, &str)> = list["value"].as_array().unwrap().iter()
-        .map(|one| (one["to"].as_str().unwrap(), one["by"].as_str().unwrap())).collect();
+    let mut found: Vec<(&str, &str)> = list["value"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["to"].as_str().unwrap(), one["by"].as_str().unwrap()))
+        .collect();
     found.sort_unstable();
     assert_eq!(found, [(TO, "keyword"), ("+14255550101", "api")], "adding again rewrites nothing");
-    let id = list["value"].as_array().unwrap().iter().find(|one| one["to"] == TO).unwrap()["id"].as_str().unwrap();
+    let id =
+        list["value"].as_array().unwrap().iter().find(|one| one["to"] == TO).unwrap()["id"].as_str().unwrap();
     let gone = it.test.call("DELETE", &format!("{at}/{id}")).operator().send().await.expect(200);
     assert_eq!(gone.json()["removed"], true);
     assert!(!it.is_opted_out().await);

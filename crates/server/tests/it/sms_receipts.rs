@@ -89,8 +89,10 @@ async fn twice_is_once() {
     let it = Texts::new().await;
     let id = it.send().await;
     it.carry().await;
-    let (first, second) =
-        tokio::join!(it.inbox.receipt(receipt("m1", TextState::Delivered)), it.inbox.receipt(receipt("m1", TextState::Rejected)));
+    let (first, second) = tokio::join!(
+        it.inbox.receipt(receipt("m1", TextState::Delivered)),
+        it.inbox.receipt(receipt("m1", TextState::Rejected))
+    );
     assert!(first && second);
     let then = it.state_of(&id).await;
     it.receive("m1", TextState::Delivered).await;
@@ -110,7 +112,10 @@ async fn a_long_text_is_delivered_when_all_of_it_is() {
     }
     it.another_node().await.receive("m3", TextState::Delivered).await;
     let report = it.report_of(&id).await.expect(200).json();
-    assert_eq!((&report["deliveryStatus"], &report["deliveryAttempts"][0]["segmentsSucceeded"]), (&json!("Delivered"), &json!(3)));
+    assert_eq!(
+        (&report["deliveryStatus"], &report["deliveryAttempts"][0]["segmentsSucceeded"]),
+        (&json!("Delivered"), &json!(3))
+    );
 
     let second = it.ask(&one("second")).send().await.expect(202).json();
     let second = second["value"][0]["messageId"].as_str().unwrap();

@@ -10,7 +10,8 @@ use crate::sms_world::{SHORT_CODE, Step, TO, Texts, one, texts};
 #[tokio::test]
 async fn a_request_is_answered_for_each_recipient() {
     let it = Texts::new().await;
-    let mut body = texts("CONTOSO", &[(TO, "a"), ("+112345678901", "b"), ("+43660123456", "c"), ("hello", "d")]);
+    let mut body =
+        texts("CONTOSO", &[(TO, "a"), ("+112345678901", "b"), ("+43660123456", "c"), ("hello", "d")]);
     body["smsRecipients"][2]["repeatabilityFirstSent"] = json!("tomorrow");
     let answer = it.ask(&body).send().await.expect(202).json();
     let items = answer["value"].as_array().unwrap();
@@ -44,7 +45,9 @@ async fn whole_requests_are_refused() {
     let mut partner = one("a");
     partner["smsSendOptions"]["messagingConnect"] = json!({ "apiKey": "k", "partner": "p" });
     let answer = it.ask(&partner).send().await.expect(400).json();
-    assert!(answer["error"]["message"].as_str().unwrap().starts_with("MessagingConnect option is not matching"));
+    assert!(
+        answer["error"]["message"].as_str().unwrap().starts_with("MessagingConnect option is not matching")
+    );
     assert_eq!(it.waiting().await, 0);
 }
 
@@ -115,7 +118,10 @@ async fn what_became_of_a_text_is_kept_for_its_time() {
     it.carry().await;
     it.receive("m1", server::channel::TextState::Delivered).await;
     let report = it.report_of(&id).await.expect(200).json();
-    assert_eq!((&report["from"], &report["to"], &report["tag"]), (&json!(SHORT_CODE), &json!(TO), &json!("blue")));
+    assert_eq!(
+        (&report["from"], &report["to"], &report["tag"]),
+        (&json!(SHORT_CODE), &json!(TO), &json!("blue"))
+    );
     assert_eq!(report["deliveryStatusDetails"], "2000: No Error");
     assert_eq!(report["deliveryAttempts"][0]["segmentsSucceeded"], 1);
     it.sweep().await;

@@ -48,8 +48,7 @@ impl Carrier {
     }
 
     fn answer(&self) -> TextOutcome {
-        let accepted =
-            |message_ids| TextOutcome::Accepted { carrier: "carrier".to_owned(), message_ids };
+        let accepted = |message_ids| TextOutcome::Accepted { carrier: "carrier".to_owned(), message_ids };
         match self.script.lock().unwrap().pop_front() {
             None => accepted(self.ids(1)),
             Some(Step::Accept(segments)) => accepted(self.ids(segments)),

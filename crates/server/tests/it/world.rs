@@ -84,7 +84,16 @@ impl World {
         let made = test.call("POST", "/chat/threads").by(&owner).json(&new).send().await.expect(201).json();
         let thread = made["chatThread"]["id"].as_str().unwrap().to_owned();
         let numbers = Numbers::new(&test).await;
-        let mut world = Self { test, owner, member, thread, message: String::new(), made: String::new(), text: String::new(), numbers };
+        let mut world = Self {
+            test,
+            owner,
+            member,
+            thread,
+            message: String::new(),
+            made: String::new(),
+            text: String::new(),
+            numbers,
+        };
         world.message = world.say().await;
         world.text = world.text().await;
         world
@@ -113,6 +122,18 @@ impl World {
             | "operator.email.delete_domain"
             | "operator.email.verify_domain"
             | "operator.email.put_sender" => text(&world.first("operator.email.put_domain").await),
+            "events.agree" => {
+                world.first("operator.events.put").await;
+                crate::events::asked(&world.test).await
+            }
+            "arm.event_subscriptions.get"
+            | "arm.event_subscriptions.update"
+            | "arm.event_subscriptions.delete"
+            | "arm.event_subscriptions.get_full_url"
+            | "operator.events.get"
+            | "operator.events.delete"
+            | "operator.events.dead_letters"
+            | "operator.events.clear_dead_letters" => text(&world.first("operator.events.put").await),
             "outbox.read" | "outbox.raw" | "outbox.delete" => crate::outbox_api::captured(&world.test).await,
             "outbox.receive" => crate::outbox_api::take_texts(&world.test),
             _ => String::new(),
@@ -157,7 +178,8 @@ impl World {
             "id" => encoded(&self.member.raw_id),
             "chatThreadId" => encoded(thread),
             "chatMessageId" => self.message.clone(),
-            "resource" => self.test.resource().name().to_owned(),
+            "resource" | "communicationServiceName" => self.test.resource().name().to_owned(),
+            "code" => self.made.clone(),
             "smtpUser" => "0".repeat(32),
             "domain" => DOMAIN.to_owned(),
             "sender" => "info".to_owned(),
@@ -185,6 +207,12 @@ impl World {
             "operator.queue.pause" | "operator.queue.resume" | "operator.queue.hurry" => {
                 json!({ "resource": self.test.resource().name() })
             }
+            "arm.event_subscriptions.create_or_update" | "operator.events.put" => json!({ "properties": {
+                "destination": {
+                    "endpointType": "WebHook", "properties": { "endpointUrl": "https://hooks.example/a?code=secret" },
+                },
+            } }),
+            "arm.event_subscriptions.update" => json!({ "labels": ["one"] }),
             "outbox.set_rules" => json!({ "rules": [{ "match": "full@*", "action": "bounce" }] }),
             "outbox.receive" => {
                 json!({ "from": "+14255550100", "to": "+18335550100", "text": self.test.canary() })

@@ -345,17 +345,27 @@ mod tests {
         let none = Metadata::new();
         let edited = MessageChanged::Edited { message_body: "x", metadata: &none, edit_time: AT };
         let said = read(&message(edited).render());
-        assert_eq!((&said["editTime"], &said["metadata"]), (&json!("2026-11-23T08:00:00.1230000Z"), &json!({})));
+        assert_eq!(
+            (&said["editTime"], &said["metadata"]),
+            (&json!("2026-11-23T08:00:00.1230000Z"), &json!({}))
+        );
     }
 
     #[test]
     fn participants_come_and_go_under_their_own_names() {
-        let who = ThreadParticipant { display_name: Some("Bo".into()), participant: user(2), metadata: Metadata::new() };
+        let who = ThreadParticipant {
+            display_name: Some("Bo".into()),
+            participant: user(2),
+            metadata: Metadata::new(),
+        };
         let thread = ThreadId::from_bytes([1; 16]);
         let added = ParticipantChange::Added { by: user(1), who: who.clone() };
         let said = read(&ParticipantChanged::new("t", thread, None, AT, added).render());
         assert_eq!(said["addedByCommunicationIdentifier"], raw(1));
-        assert_eq!(said["participantAdded"], json!({ "displayName": "Bo", "participantCommunicationIdentifier": raw(2) }));
+        assert_eq!(
+            said["participantAdded"],
+            json!({ "displayName": "Bo", "participantCommunicationIdentifier": raw(2) })
+        );
         assert!(said.get("createTime").is_none() && said.get("participantRemoved").is_none());
         let removed = ParticipantChange::Removed { by: user(1), who };
         let said = read(&ParticipantChanged::new("t", thread, Some(AT), AT, removed).render());

@@ -192,7 +192,8 @@ mod tests {
     fn who_is_told_and_who_takes_part_are_put_in_when_it_is_told() {
         let user = base::UserId::from_bytes([2; 16]);
         let who = Identifier::CommunicationUser { resource: base::ResourceId::CELL, user };
-        let one = ThreadParticipant { display_name: None, participant: who.clone(), metadata: Default::default() };
+        let one =
+            ThreadParticipant { display_name: None, participant: who.clone(), metadata: Default::default() };
         let event = Envelope { participants: Some(&[one]), recipient: Some(&who), ..event(br#"{"a":1}"#) };
         let said = &read(&envelope(&event, EventSchema::EventGrid))[0]["data"];
         let id = json!({ "rawId": who.raw_id(), "communicationUser": { "id": who.raw_id() } });
@@ -235,19 +236,30 @@ mod tests {
         assert_eq!(said["lastDeliveryAttemptTime"], "2026-11-23T08:00:00.1230000Z");
         let never = DeadLetter { last_attempt: None, ..dead };
         let said = dead_letter(&event(b"{}"), EventSchema::CloudEvents, &never);
-        assert_eq!((&said["lastdeliveryoutcome"], &said["publishtime"]), (&json!("NotFound"), &json!(AT.to_iso())));
+        assert_eq!(
+            (&said["lastdeliveryoutcome"], &said["publishtime"]),
+            (&json!("NotFound"), &json!(AT.to_iso()))
+        );
         assert!(said.get("lastdeliveryattempttime").is_none() && said.get("deadLetterReason").is_none());
     }
 
     #[test]
     fn the_question_and_its_answer() {
-        let ask = ValidationRequest { id: "i", topic: "/t", code: "c0de", url: "https://localhost/x", at: AT };
+        let ask =
+            ValidationRequest { id: "i", topic: "/t", code: "c0de", url: "https://localhost/x", at: AT };
         let asked = &read(&validation(&ask))[0];
         assert_eq!(asked["eventType"], "Microsoft.EventGrid.SubscriptionValidationEvent");
-        assert_eq!(asked["data"], json!({ "validationCode": "c0de", "validationUrl": "https://localhost/x" }));
+        assert_eq!(
+            asked["data"],
+            json!({ "validationCode": "c0de", "validationUrl": "https://localhost/x" })
+        );
         let answered = |body: &[u8]| validation_answer(body).map(Personal::into_inner);
         assert_eq!(answered(br#"{"validationResponse":"c0de"}"#).as_deref(), Some("c0de"));
-        assert_eq!(answered(br#"{"ValidationResponse":"c0de"}"#).as_deref(), Some("c0de"), "as .NET samples write it");
+        assert_eq!(
+            answered(br#"{"ValidationResponse":"c0de"}"#).as_deref(),
+            Some("c0de"),
+            "as .NET samples write it"
+        );
         for bad in [&b""[..], b"ok", b"{}", b"[]", br#"{"validationResponse":1}"#] {
             assert_eq!(answered(bad), None);
         }

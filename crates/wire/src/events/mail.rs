@@ -130,7 +130,9 @@ mod tests {
         });
         assert_eq!(said, want);
         assert_eq!(report.subject().expose(), "sender/a@example.com/message/m");
-        assert!(!format!("{report:?}").contains("example.net>") && !format!("{report:?}").contains("b@example"));
+        assert!(
+            !format!("{report:?}").contains("example.net>") && !format!("{report:?}").contains("b@example")
+        );
         let seen = EngagementReport {
             sender: "a@example.com".to_owned().into(),
             recipient: "b@example.net".to_owned().into(),

@@ -8,14 +8,16 @@ mod subscription;
 mod text;
 
 pub use chat::{
-    MessageChanged, MessageData, Metadata, ParticipantChange, ParticipantChanged, ThreadCreated, ThreadDeleted,
-    ThreadParticipant, ThreadUpdated,
+    MessageChanged, MessageData, Metadata, ParticipantChange, ParticipantChanged, ThreadCreated,
+    ThreadDeleted, ThreadParticipant, ThreadUpdated,
 };
-pub use envelope::{DeadLetter, Envelope, ValidationRequest, dead_letter, envelope, validation, validation_answer};
+pub use envelope::{
+    DeadLetter, Envelope, ValidationRequest, dead_letter, envelope, validation, validation_answer,
+};
 pub use mail::{DeliveryReport, EngagementReport, StatusDetails};
 pub use subscription::{
-    EventSchema, MAX_ATTEMPTS, MAX_FILTER, MAX_LABELS, MAX_NAME, MAX_SUBSCRIPTIONS, MAX_TTL_MINUTES, MAX_URL, MIN_NAME,
-    SubscriptionBody, SubscriptionPatch, SubscriptionView, check_name,
+    EventSchema, MAX_ATTEMPTS, MAX_FILTER, MAX_LABELS, MAX_NAME, MAX_SUBSCRIPTIONS, MAX_TTL_MINUTES, MAX_URL,
+    MIN_NAME, SubscriptionBody, SubscriptionPatch, SubscriptionView, check_name,
 };
 pub use text::{DeliveryAttempt, TextDeliveryReport, TextReceived};
 

@@ -237,8 +237,11 @@ impl SubscriptionBody {
         self.is_case_sensitive = filter.is_subject_case_sensitive.unwrap_or_default();
         self.kinds = match filter.included_event_types {
             // Event Grid takes the word `All` for no filter.
-            Some(names) if !names.is_empty() && !names.iter().any(|name| name.eq_ignore_ascii_case("all")) => {
-                let known = names.iter().map(|name| kind(name).map(str::to_owned)).collect::<Option<Vec<_>>>();
+            Some(names)
+                if !names.is_empty() && !names.iter().any(|name| name.eq_ignore_ascii_case("all")) =>
+            {
+                let known =
+                    names.iter().map(|name| kind(name).map(str::to_owned)).collect::<Option<Vec<_>>>();
                 let rule = "includedEventTypes may name types of Microsoft.Communication.";
                 let target = "properties.filter.includedEventTypes";
                 let mut known = known.ok_or_else(|| ApiError::validation(target, rule))?;
@@ -307,7 +310,8 @@ fn endpoint(destination: RawDestination) -> Result<Personal<String>, ApiError> {
         return Err(ApiError::validation("properties.destination.properties", rule));
     }
     let url = asked.endpoint_url.unwrap_or_default();
-    let rule = "An endpoint is an https URL with a host, without user name or fragment, of at most 2048 bytes.";
+    let rule =
+        "An endpoint is an https URL with a host, without user name or fragment, of at most 2048 bytes.";
     let bad = || ApiError::validation("properties.destination.properties.endpointUrl", rule);
     let parsed: http::Uri = url.expose().parse().map_err(|_| bad())?;
     let scheme = matches!(parsed.scheme_str(), Some("https" | "http"));

@@ -19,7 +19,10 @@ fn with(name: &str, value: Value) -> Result<SubscriptionBody, ApiError> {
 #[test]
 fn the_least_that_can_be_asked() {
     let body = asked(&hook("https://hooks.example/a?code=secret")).unwrap();
-    assert_eq!((body.schema, body.kinds.as_ref(), body.max_attempts, body.ttl_minutes), (EventSchema::EventGrid, None, 30, 1440));
+    assert_eq!(
+        (body.schema, body.kinds.as_ref(), body.max_attempts, body.ttl_minutes),
+        (EventSchema::EventGrid, None, 30, 1440)
+    );
     assert!(body.wants("ChatMessageReceived", "anything") && body.wants("SMSReceived", ""));
     assert!(!format!("{body:?}").contains("hooks.example"));
 }
@@ -116,7 +119,8 @@ fn a_patch_changes_what_it_names() {
 
 #[test]
 fn what_is_told_holds_no_query() {
-    let body = with("filter", json!({ "includedEventTypes": ["Microsoft.Communication.SMSReceived"] })).unwrap();
+    let body =
+        with("filter", json!({ "includedEventTypes": ["Microsoft.Communication.SMSReceived"] })).unwrap();
     let told = SubscriptionView { name: "one", topic: "/t", state: "Succeeded", body: &body }.value();
     let properties = &told["properties"];
     assert_eq!(properties["destination"]["properties"]["endpointBaseUrl"], "https://hooks.example/a");

@@ -131,7 +131,11 @@ mod tests {
             to,
             delivery_status: "Delivered",
             delivery_status_details: "No error.".to_owned(),
-            delivery_attempts: vec![DeliveryAttempt { timestamp: at, segments_succeeded: 1, segments_failed: 0 }],
+            delivery_attempts: vec![DeliveryAttempt {
+                timestamp: at,
+                segments_succeeded: 1,
+                segments_failed: 0,
+            }],
             received_timestamp: at,
             tag: "t".to_owned().into(),
         };

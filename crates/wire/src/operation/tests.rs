@@ -39,10 +39,19 @@ fn every_row_is_whole() {
 #[test]
 fn what_is_built_of_acs_is_logged_counted_and_guarded() {
     let count = |area| built().filter(|o| o.area == area).count();
-    assert_eq!((count(Area::Identity), count(Area::Chat), count(Area::Email), count(Area::Sms)), (4, 16, 2, 5));
+    assert_eq!(
+        (count(Area::Identity), count(Area::Chat), count(Area::Email), count(Area::Sms)),
+        (4, 16, 2, 5)
+    );
     assert_eq!((count(Area::PhoneNumbers), count(Area::SipRouting)), (20, 2));
-    // ACS has no log table for numbers and SIP routing, and its quotas of them are none of a server of one's own.
-    let unlogged = [Area::Product, Area::PhoneNumbers, Area::SipRouting];
+    // ACS has no log table for numbers and SIP routing, and its quotas of them are none of a server of one's own; what an
+    // operator does is in the audit log.
+    let unlogged = [Area::Product, Area::PhoneNumbers, Area::SipRouting, Area::Arm];
+    let arm = built().filter(|o| o.area == Area::Arm);
+    assert!(
+        arm.clone().all(|o| o.access == Access::Operator && o.name.starts_with("arm.event_subscriptions."))
+    );
+    assert_eq!(arm.count(), 6);
     for o in built().filter(|o| !unlogged.contains(&o.area)) {
         assert!(o.log_table.is_some() && o.log_name.is_some() && !o.rates.is_empty(), "{}", o.name);
         assert_ne!(o.access, Access::Public, "{}", o.name);
@@ -50,13 +59,18 @@ fn what_is_built_of_acs_is_logged_counted_and_guarded() {
 }
 
 #[test]
-fn only_health_signing_keys_unsubscribing_and_an_empty_page_are_public() {
+fn only_health_keys_agreeing_unsubscribing_and_an_empty_page_are_public() {
     let public: Vec<_> = OPERATIONS.iter().filter(|o| o.access == Access::Public).map(|o| o.path).collect();
     let unsubscribe = "/emails/unsubscribe/{token}";
     let page = ["/operator/outbox", "/operator/outbox/page.js", "/operator/outbox/page.css"];
     assert_eq!(public[..3], ["/health/live", "/health/ready", "/.well-known/jwks.json"]);
     assert_eq!(public[3..5], [unsubscribe, unsubscribe]);
-    assert_eq!(public[5..], page);
+    let events = [
+        "/.well-known/http-message-signatures-directory",
+        "/events/agree/{resource}/{eventSubscriptionName}/{code}",
+    ];
+    assert_eq!(public[5..7], events);
+    assert_eq!(public[7..], page);
 }
 
 #[test]

@@ -19,6 +19,8 @@ from azure.communication.chat.aio import ChatThreadClient as AioChatThreadClient
 from azure.communication.chat.aio import CommunicationTokenCredential as AioTokenCredential
 from azure.communication.identity import CommunicationIdentityClient, CommunicationUserIdentifier
 from azure.communication.identity.aio import CommunicationIdentityClient as AioIdentityClient
+from azure.communication.sms import SmsClient
+from azure.communication.sms.aio import SmsClient as AioSmsClient
 from azure.core.credentials import AzureKeyCredential
 
 from . import origin, raw
@@ -141,6 +143,17 @@ class Sdk:
         kind = AioIdentityClient if self._aio else CommunicationIdentityClient
         return self._keep(kind(endpoint, AzureKeyCredential(key), **self.options(**more)))
 
+    def sms(self, resource="alpha", **more) -> Facade:
+        """The SMS client of a resource, from its connection string."""
+        kind = AioSmsClient if self._aio else SmsClient
+        text = self.server.resource(resource).connection_string
+        return self._keep(kind.from_connection_string(text, **self.options(**more)))
+
+    def sms_with_key(self, endpoint: str, key: str, **more) -> Facade:
+        """An SMS client with any endpoint and key."""
+        kind = AioSmsClient if self._aio else SmsClient
+        return self._keep(kind(endpoint, AzureKeyCredential(key), **self.options(**more)))
+
     def _credential(self, token: str):
         return AioTokenCredential(token) if self._aio else CommunicationTokenCredential(token)
 
@@ -175,8 +188,11 @@ class Sdk:
 
     async def close(self) -> None:
         for client in reversed(self._open):
-            # The synchronous identity client has no `close` of its own.
-            close = getattr(client, "close", None) or client._identity_service_client.close
+            # The synchronous identity and SMS clients have no `close` of their own.
+            close = getattr(client, "close", None)
+            if close is None:
+                inner = getattr(client, "_identity_service_client", None) or client._sms_service_client
+                close = inner.close
             result = close()
             if inspect.isawaitable(result):
                 await result

@@ -51,7 +51,13 @@ async fn send(cx: &Context) -> Result<Reply, ApiError> {
     let asked = SendEmail::parse(&cx.body, cx.api_version, cx.limits())?;
     let accepted = desk(cx, &cx.resource).send(&new_mail(asked), chosen).await.map_err(answer)?;
     let location = operation_location(&cx.base_url(), accepted.id, cx.api_version);
-    let reply = told(StatusCode::ACCEPTED, accepted.id, accepted.state);
+    // An SDK that is told at once of a failure does not look further, and some then report success: ACS says in its
+    // answer to a request that the operation runs, and of failures when it is asked after.
+    let state = match accepted.state {
+        State::Succeeded => State::Succeeded,
+        State::Running | State::Suppressed | State::Dropped => State::Running,
+    };
+    let reply = told(StatusCode::ACCEPTED, accepted.id, state);
     Ok(reply.header(OPERATION_LOCATION, &location))
 }
 

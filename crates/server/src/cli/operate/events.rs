@@ -1,4 +1,4 @@
-//! `chancery events`: who is told of what, in the form in which Azure Resource Manager has event subscriptions.
+//! `chancery events`: who is told of what; subscriptions have the form that Azure Resource Manager gives them.
 
 use std::process::ExitCode;
 
@@ -13,12 +13,8 @@ const EXAMPLES: &str = "Examples:\n  \
     chancery events add everything --url https://hooks.example.org/acs --schema cloudevents --data ./data\n  \
     chancery events list --data ./data\n  \
     chancery events show orders --data ./data\n  \
+    chancery events dead-letters orders --data ./data --json     what could not be delivered\n  \
     chancery events remove orders --data ./data";
-
-/// The version of the protocol that is spoken.
-const VERSION: &str = "2022-06-15";
-/// The subscription and the group that stand in the path; this server has one of each.
-const ABOVE: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/chancery";
 
 /// Who is told of what happens in a resource.
 #[derive(Debug, Args)]
@@ -38,6 +34,8 @@ enum Verb {
     Add(Add),
     /// Tell it nothing more.
     Remove(One),
+    /// Events that it did not take in time.
+    DeadLetters(DeadLetters),
 }
 
 #[derive(Debug, Args)]
@@ -59,6 +57,17 @@ struct List {
 struct One {
     /// Its name.
     name: String,
+    #[command(flatten)]
+    of: Of,
+}
+
+#[derive(Debug, Args)]
+struct DeadLetters {
+    /// Its name.
+    name: String,
+    /// Delete them.
+    #[arg(long)]
+    clear: bool,
     #[command(flatten)]
     of: Of,
 }
@@ -103,19 +112,19 @@ struct Add {
 impl Events {
     pub(in super::super) async fn run(self) -> Result<ExitCode, CliError> {
         let of = match &self.verb {
-            Verb::List(List { of }) | Verb::Add(Add { of, .. }) => of,
+            Verb::List(List { of })
+            | Verb::Add(Add { of, .. })
+            | Verb::DeadLetters(DeadLetters { of, .. }) => of,
             Verb::Show(one) | Verb::Remove(one) => &one.of,
         };
         let server = of.reach.server()?;
         let resource = server.resource(of.resource.as_ref()).await?;
-        let base = format!(
-            "{ABOVE}/providers/Microsoft.Communication/communicationServices/{resource}/providers/Microsoft.EventGrid/eventSubscriptions"
-        );
+        let base = format!("/operator/resources/{resource}/events/subscriptions");
         let json = of.reach.json;
-        let target = |name: &str| format!("{base}/{}?api-version={VERSION}", segment(name));
+        let target = |name: &str| format!("{base}/{}", segment(name));
         match &self.verb {
             Verb::List(_) => {
-                let found = all(&server, &format!("{base}?api-version={VERSION}")).await?;
+                let found = all(&server, &base).await?;
                 show(json, &found, table)
             }
             Verb::Show(one) => {
@@ -129,6 +138,14 @@ impl Events {
             Verb::Remove(one) => {
                 server.ask(Method::DELETE, &target(&one.name), None).await?;
                 show(json, &json!({ "removed": one.name }), |_| "It is told nothing more.\n".to_owned())
+            }
+            Verb::DeadLetters(verb) => {
+                let letters = format!("{}/deadLetters", target(&verb.name));
+                if verb.clear {
+                    let answer = server.ask(Method::DELETE, &letters, None).await?;
+                    return show(json, &answer, |answer| format!("Deleted: {}.\n", word(answer, "removed")));
+                }
+                show(json, &server.ask(Method::GET, &letters, None).await?, dead)
             }
         }
     }
@@ -194,6 +211,23 @@ fn table(found: &Value) -> String {
         ]);
     }
     table.text("Nobody is told of anything; `chancery events add NAME --url URL` changes that.")
+}
+
+/// Dead letters in words; what an event says is for `--json`.
+fn dead(found: &Value) -> String {
+    let mut table = Table::new(&["EVENT", "TYPE", "WHY", "TRIED", "LAST"]);
+    for item in items(found) {
+        let kind = if item["eventType"].is_null() { word(item, "type") } else { word(item, "eventType") };
+        table.row([
+            word(item, "id"),
+            kind.replace("Microsoft.Communication.", ""),
+            word(item, "deadLetterReason"),
+            word(item, "deliveryAttempts"),
+            word(item, "lastDeliveryAttemptTime"),
+        ]);
+    }
+    let more = if found["hasMore"] == json!(true) { "There are more.\n" } else { "" };
+    table.text("Everything was delivered.") + more
 }
 
 fn whole(item: &Value) -> String {

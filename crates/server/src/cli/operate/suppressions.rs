@@ -6,13 +6,14 @@ use ::http::Method;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::reach::Server;
 use super::{CliError, Reach, Table, all, items, segment, show, word};
 
 const EXAMPLES: &str = "Examples:\n  \
     chancery suppressions list --data ./data\n  \
     chancery suppressions explain ada@example.org --config chancery.toml --resource contoso\n  \
     chancery suppressions add ada@example.org --until 2027-01-01T00:00:00Z --data ./data\n  \
-    chancery suppressions remove 5f0c... --data ./data";
+    chancery suppressions remove ada@example.org --data ./data";
 
 /// Addresses that a resource sends no mail to: why, since when, until when.
 #[derive(Debug, Args)]
@@ -73,8 +74,8 @@ struct Add {
 
 #[derive(Debug, Args)]
 struct Remove {
-    /// Its id, as `list` shows it.
-    id: String,
+    /// The address, or the id of one entry as `list` shows it.
+    which: String,
     #[command(flatten)]
     of: Of,
 }
@@ -109,11 +110,29 @@ impl Suppressions {
                 show(json, &answer, |answer| format!("Nothing more is sent there: {}\n", word(answer, "id")))
             }
             Verb::Remove(verb) => {
-                let target = format!("{base}/{}", segment(&verb.id));
-                server.ask(Method::DELETE, &target, None).await?;
-                show(json, &json!({ "removed": verb.id }), |_| "It is sent to again.\n".to_owned())
+                let ids = verb.ids(&server, &base).await?;
+                for id in &ids {
+                    server.ask(Method::DELETE, &format!("{base}/{}", segment(id)), None).await?;
+                }
+                show(json, &json!({ "removed": ids }), |_| "It is sent to again.\n".to_owned())
             }
         }
+    }
+}
+
+impl Remove {
+    /// The entries that are meant.
+    async fn ids(&self, server: &Server, base: &str) -> Result<Vec<String>, CliError> {
+        if !self.which.contains('@') {
+            return Ok(vec![self.which.clone()]);
+        }
+        let body = json!({ "address": self.which });
+        let found = server.ask(Method::POST, &format!("{base}:explain"), Some(&body)).await?;
+        let ids: Vec<_> = items(&found).iter().map(|one| word(one, "id")).collect();
+        if ids.is_empty() {
+            return Err(CliError::NotOne { what: "suppression", found: 0 });
+        }
+        Ok(ids)
     }
 }
 
@@ -130,17 +149,17 @@ impl Add {
 }
 
 fn table(found: &Value) -> String {
-    let mut table = Table::new(&["ID", "ADDRESS", "WHY", "SINCE", "UNTIL", "SENDER", "WHAT WAS SAID"]);
+    let mut table = Table::new(&["ADDRESS", "WHY", "SINCE", "UNTIL", "SENDER", "WHAT WAS SAID", "ID"]);
     for item in items(found) {
         let until = if item["until"].is_null() { "for good".to_owned() } else { word(item, "until") };
         table.row([
-            word(item, "id"),
             word(item, "address"),
             word(item, "reason"),
             word(item, "since"),
             until,
             word(item, "sender"),
             word(item, "detail"),
+            word(item, "id"),
         ]);
     }
     table.text("No address is suppressed.")

@@ -1,6 +1,6 @@
 //! Tables for people: columns as wide as they must be, and no wider than a screen.
 
-/// The widest column, in characters.
+/// The widest column, in characters; the last one may be wider, and is whole.
 const WIDEST: usize = 60;
 
 /// A table being filled.
@@ -22,7 +22,11 @@ impl Table {
 
     /// One more row, in the order of the columns.
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().map(|cell| fit(&cell)).collect());
+        let last = self.head.len().saturating_sub(1);
+        let fitted = cells.into_iter().enumerate();
+        self.rows.push(
+            fitted.map(|(at, cell)| fit(&cell, if at == last { usize::MAX } else { WIDEST })).collect(),
+        );
     }
 
     /// The whole table; `none` where it has no row.
@@ -43,12 +47,12 @@ impl Table {
 }
 
 /// A cell in one line: what a terminal would take for a command is left out.
-fn fit(cell: &str) -> String {
+fn fit(cell: &str, widest: usize) -> String {
     let cell: String = cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if cell.chars().count() <= WIDEST {
+    if cell.chars().count() <= widest {
         return cell;
     }
-    cell.chars().take(WIDEST - 1).chain(['…']).collect()
+    cell.chars().take(widest - 1).chain(['…']).collect()
 }
 
 /// A text of several lines for a terminal: nothing in it can move the cursor or change its colours.
@@ -74,9 +78,12 @@ mod tests {
 
     #[test]
     fn cells_are_one_short_line() {
-        assert_eq!(fit(&"x".repeat(WIDEST)).chars().count(), WIDEST);
-        assert!(fit(&"x".repeat(WIDEST + 1)).ends_with("x…"));
-        assert_eq!(fit("a\u{1b}[31mb\nc"), "a [31mb c");
+        assert_eq!(fit(&"x".repeat(9), 9), "x".repeat(9));
+        assert_eq!(fit(&"x".repeat(10), 9), "xxxxxxxx…");
+        assert_eq!(fit("a\u{1b}[31mb\nc", 9), "a [31mb c");
+        let mut table = Table::new(&["A", "B"]);
+        table.row(["x".repeat(70), "y".repeat(70)]);
+        assert!(table.text("").ends_with(&format!("x…  {}\n", "y".repeat(70))));
         assert_eq!(plain("a\r\nb\u{1b}[2J\u{9b}c\td"), "a\nb\u{FFFD}[2J\u{FFFD}c\td");
     }
 }

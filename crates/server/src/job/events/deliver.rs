@@ -124,7 +124,12 @@ pub(super) struct Unsigned<'a> {
 }
 
 /// The request with its signature, which covers method, target, media type, `aeg-event-type` and body.
-pub(super) fn signed(signer: &EventSigner, state: &State, now: Timestamp, request: Unsigned<'_>) -> HookRequest {
+pub(super) fn signed(
+    signer: &EventSigner,
+    state: &State,
+    now: Timestamp,
+    request: Unsigned<'_>,
+) -> HookRequest {
     let Unsigned { url, media, own, body } = request;
     let kind = own.iter().find(|(name, _)| *name == "aeg-event-type").map_or("", |(_, value)| value.as_str());
     let covered = [("content-type", media), ("aeg-event-type", kind)];

@@ -13,7 +13,7 @@ use wire::events::{EventSchema, ValidationRequest, validation, validation_answer
 use super::deliver::{Unsigned, signed};
 use super::lane::LaneWork;
 use crate::channel::webhook::{HookAnswer, HookFault, HookRequest};
-use crate::service::events::{self, EventSigner, Route, Standing, Subscriptions, SubscriptionRow};
+use crate::service::events::{self, EventSigner, Route, Standing, SubscriptionRow, Subscriptions};
 
 /// For how long somebody may agree in a webhook's place (Event Grid: 5 to 10 minutes).
 pub const BY_HAND: Duration = Duration::from_secs(600);
@@ -95,7 +95,11 @@ async fn record(
     match events::record_standing(cell, resource, router, route.key, found.version, &row).await {
         Err(StoreError::Conflict) => work.state.events.load(cell, resource).await,
         Ok(()) => {
-            tracing::info!(subscription = row.name, standing = row.standing.name(), "a subscription was asked");
+            tracing::info!(
+                subscription = row.name,
+                standing = row.standing.name(),
+                "a subscription was asked"
+            );
             Ok(())
         }
         Err(fault) => Err(fault),
@@ -181,7 +185,11 @@ mod tests {
 
     use super::*;
 
-    fn answer(status: u16, body: &'static str, origin: Option<&'static str>) -> Result<HookAnswer, HookFault> {
+    fn answer(
+        status: u16,
+        body: &'static str,
+        origin: Option<&'static str>,
+    ) -> Result<HookAnswer, HookFault> {
         let mut headers = HeaderMap::new();
         if let Some(origin) = origin {
             headers.insert("WebHook-Allowed-Origin", ::http::HeaderValue::from_static(origin));

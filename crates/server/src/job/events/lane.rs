@@ -7,6 +7,7 @@ use base::Timestamp;
 use store::StoreError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::deliver::{After, Delivery};
 use super::handshake;
@@ -51,9 +52,9 @@ struct Mind {
     flying: JoinSet<(QueueKey, After)>,
     lease: Option<Timestamp>,
     /// When the whole queue was last read.
-    whole: Option<Timestamp>,
+    whole: Option<Instant>,
     /// When new events were last looked for.
-    looked: Option<Timestamp>,
+    looked: Option<Instant>,
     failures: u32,
     /// Whether it was woken since it last looked.
     is_woken: bool,
@@ -104,11 +105,11 @@ impl LaneWork {
             let wait = handshake::step(self, route).await?;
             return Ok(wait.min(LOOK));
         }
-        let since = mind.looked.map_or(LOOK, |at| now.distance(at));
+        let since = mind.looked.map_or(LOOK, |at| at.elapsed());
         let is_low = mind.window.len() < 2 * AT_ONCE;
         if since >= LOOK || (since >= SPACING && (mind.is_woken || is_low)) {
-            self.look(mind, route, now).await?;
-            mind.looked = Some(now);
+            self.look(mind, route).await?;
+            mind.looked = Some(Instant::now());
         }
         self.start(mind, now);
         let due = mind.window.next_due().map_or(LOOK, |due| due.distance(now.min(due)));
@@ -128,8 +129,8 @@ impl LaneWork {
     }
 
     /// Reads what is not known yet, in order, as far as there is room for it.
-    async fn look(&self, mind: &mut Mind, route: &Route, now: Timestamp) -> Result<(), StoreError> {
-        let is_whole = mind.whole.is_none_or(|at| now.distance(at) >= WHOLE);
+    async fn look(&self, mind: &mut Mind, route: &Route) -> Result<(), StoreError> {
+        let is_whole = mind.whole.is_none_or(|at| at.elapsed() >= WHOLE);
         let mut from = mind.window.look_from(is_whole);
         while mind.window.room() > 0 {
             let (cell, resource) = (self.resource.cell(), self.resource.id());
@@ -143,7 +144,7 @@ impl LaneWork {
             }
         }
         if is_whole {
-            mind.whole = Some(now);
+            mind.whole = Some(Instant::now());
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use ::http::HeaderMap;
-use base::Personal;
+use base::{Personal, Rng};
 use bytes::Bytes;
 use guard::BoxFuture;
 use serde_json::{Value, json};
@@ -77,7 +77,10 @@ impl Hooks {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        assert!(tokio::time::timeout(Duration::from_secs(20), enough).await.is_ok(), "not tried {count} times");
+        assert!(
+            tokio::time::timeout(Duration::from_secs(20), enough).await.is_ok(),
+            "not tried {count} times"
+        );
     }
 }
 
@@ -210,7 +213,8 @@ fn bodies(events: &[Value]) -> Vec<&str> {
 async fn a_message_is_told_to_the_thread_once_and_to_each_other_user() {
     let node = Node::new().await;
     node.subscribe("all", only(&["ChatMessageReceived", "ChatMessageReceivedInThread"])).await;
-    let users = [node.test.user(&["chat"]).await, node.test.user(&["chat"]).await, node.test.user(&["chat"]).await];
+    let users =
+        [node.test.user(&["chat"]).await, node.test.user(&["chat"]).await, node.test.user(&["chat"]).await];
     let thread = node.thread(&users[0], &[&users[1], &users[2]]).await;
     let id = node.say(&users[0], &thread, "hello").await;
     let told = node.hooks.wait("all", 3).await;
@@ -227,18 +231,25 @@ async fn a_message_is_told_to_the_thread_once_and_to_each_other_user() {
         assert_eq!((&data["type"], &data["metadata"]), (&json!("Text"), &json!({ "k": "v" })));
         let is_own = event["eventType"] == "Microsoft.Communication.ChatMessageReceived";
         let recipient = data["recipientCommunicationIdentifier"]["rawId"].as_str();
-        assert_eq!(recipient.map(|who| format!("{base}/recipient/{who}")), is_own.then(|| event["subject"].as_str().unwrap().to_owned()));
+        assert_eq!(
+            recipient.map(|who| format!("{base}/recipient/{who}")),
+            is_own.then(|| event["subject"].as_str().unwrap().to_owned())
+        );
     }
-    let ids: std::collections::HashSet<&str> = told.iter().map(|event| event["id"].as_str().unwrap()).collect();
+    let ids: std::collections::HashSet<&str> =
+        told.iter().map(|event| event["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), 3);
 }
 
 #[tokio::test]
 async fn a_webhook_that_hangs_or_fails_or_redirects_never_delays_another() {
     let node = Node::new().await;
-    for (name, mood) in
-        [("hangs", Mood::Hangs), ("fails", Mood::Status(500)), ("moves", Mood::Status(302)), ("good", Mood::Good)]
-    {
+    for (name, mood) in [
+        ("hangs", Mood::Hangs),
+        ("fails", Mood::Status(500)),
+        ("moves", Mood::Status(302)),
+        ("good", Mood::Good),
+    ] {
         node.hooks.mood(name, mood);
         node.subscribe(name, only(&["ChatMessageReceivedInThread"])).await;
     }
@@ -364,12 +375,16 @@ async fn who_is_deleted_is_not_told_of_any_more() {
 #[tokio::test]
 async fn cloud_events_are_asked_for_by_options_and_told_alone() {
     let node = Node::new().await;
-    let more = json!({ "eventDeliverySchema": "CloudEventSchemaV1_0", "filter": only(&["ChatThreadCreated"]) });
+    let more =
+        json!({ "eventDeliverySchema": "CloudEventSchemaV1_0", "filter": only(&["ChatThreadCreated"]) });
     node.subscribe_with("cloud", more).await;
     let user = node.test.user(&["chat"]).await;
     let thread = node.thread(&user, &[]).await;
     let told = node.hooks.wait("cloud", 1).await;
-    assert_eq!((&told[0]["specversion"], &told[0]["type"]), (&json!("1.0"), &json!("Microsoft.Communication.ChatThreadCreated")));
+    assert_eq!(
+        (&told[0]["specversion"], &told[0]["type"]),
+        (&json!("1.0"), &json!("Microsoft.Communication.ChatThreadCreated"))
+    );
     assert_eq!(told[0]["data"]["threadId"], thread.as_str());
     assert_eq!(told[0]["data"]["properties"], json!({ "topic": "Plans" }));
     let topic = told[0]["source"].as_str().unwrap();
@@ -389,7 +404,8 @@ async fn another_node_learns_of_a_subscription_and_publishes_for_it() {
     assert!(!other.app.state().events.wants(resource, "ChatMessageReceived"));
     let user = other.user(&["chat"]).await;
     let made = other.call("POST", "/chat/threads").by(&user).json(&json!({ "topic": "x" })).send().await;
-    let thread = made.expect(201).json()["chatThread"]["id"].as_str().unwrap().replace(':', "%3A").replace('@', "%40");
+    let thread =
+        made.expect(201).json()["chatThread"]["id"].as_str().unwrap().replace(':', "%3A").replace('@', "%40");
     let target = format!("/chat/threads/{thread}/messages");
     other.call("POST", &target).by(&user).json(&json!({ "content": "over there" })).send().await.expect(201);
     // The node that holds the lease finds it without being woken.

@@ -87,7 +87,9 @@ impl Desk<'_> {
         retry!(self, thread, _lost, {
             let mut reader = self.reader().await?;
             let (member, _) = self.member(&mut reader, thread).await?;
-            let Some(hearers) = self.hearers_in(&mut reader, thread, tell::TYPING).await? else { return Ok(()) };
+            let Some(hearers) = self.hearers_in(&mut reader, thread, tell::TYPING).await? else {
+                return Ok(());
+            };
             if !self.is_small(&mut reader, thread).await? {
                 return Ok(());
             }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
 use store::{Draft, Opened, Reader, Scope, ScopeHandle, StoreError};
 use wire::events::{
-    MessageChanged, MessageData, ParticipantChange, ParticipantChanged, ThreadCreated, ThreadDeleted, ThreadParticipant,
-    ThreadUpdated,
+    MessageChanged, MessageData, ParticipantChange, ParticipantChanged, ThreadCreated, ThreadDeleted,
+    ThreadParticipant, ThreadUpdated,
 };
 use wire::{Identifier, thread_id};
 
@@ -96,11 +96,7 @@ impl Desk<'_> {
     }
 
     /// The same, for who knows the users already.
-    pub(super) fn hearers_of(
-        &self,
-        kinds: Kinds,
-        users: impl FnOnce() -> Vec<UserId>,
-    ) -> Option<Hearers> {
+    pub(super) fn hearers_of(&self, kinds: Kinds, users: impl FnOnce() -> Vec<UserId>) -> Option<Hearers> {
         let (in_thread, per_user) = self.listens(kinds)?;
         Some(self.heard(kinds, in_thread, if per_user { users() } else { Vec::new() }))
     }
@@ -182,7 +178,12 @@ impl Desk<'_> {
     }
 
     /// Somebody types.
-    pub(super) fn told_typing(&self, thread: ThreadId, name: Option<&Personal<String>>, at: Timestamp) -> Told {
+    pub(super) fn told_typing(
+        &self,
+        thread: ThreadId,
+        name: Option<&Personal<String>>,
+        at: Timestamp,
+    ) -> Told {
         let metadata = BTreeMap::new();
         let data = MessageData {
             transaction_id: &self.transaction(),
@@ -264,8 +265,11 @@ impl Desk<'_> {
         let transaction = self.transaction();
         let data = |since| ParticipantChanged::new(&transaction, thread, since, at, change()).render();
         // The thread's own event is written in lower case, those of its users are not.
-        let (lower, mixed) =
-            if came { ("participantadded", "participantAdded") } else { ("participantremoved", "participantRemoved") };
+        let (lower, mixed) = if came {
+            ("participantadded", "participantAdded")
+        } else {
+            ("participantremoved", "participantRemoved")
+        };
         Told {
             subject: self.subject(thread, lower, user),
             data: data(None),

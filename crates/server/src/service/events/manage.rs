@@ -6,13 +6,14 @@ use serde_json::Value;
 use store::{Cell, Direction, Draft, KeyRange, Opened, StoreError, Versioned};
 use thiserror::Error;
 use wire::Identifier;
-use wire::events::{
-    DeadLetter, Envelope, MAX_SUBSCRIPTIONS, SubscriptionBody, SubscriptionPatch, SubscriptionView, dead_letter,
-};
 use wire::error::ApiError;
+use wire::events::{
+    DeadLetter, Envelope, MAX_SUBSCRIPTIONS, SubscriptionBody, SubscriptionPatch, SubscriptionView,
+    dead_letter,
+};
 
-use super::rows::{Dead, DeadRow, Ended, Standing, SubscriptionRow, Subscriptions, To};
 use super::router::EventRouter;
+use super::rows::{Dead, DeadRow, Ended, Standing, SubscriptionRow, Subscriptions, To};
 use crate::service::audit::{self, Act, Target};
 
 /// How often a commit that lost a race is built anew.
@@ -120,7 +121,11 @@ impl EventDesk<'_> {
     ///
     /// # Errors
     /// [`EventsError::Unknown`]; [`EventsError::Refused`] for a change that cannot be.
-    pub async fn patch(&self, name: &str, patch: &SubscriptionPatch) -> Result<SubscriptionItem, EventsError> {
+    pub async fn patch(
+        &self,
+        name: &str,
+        patch: &SubscriptionPatch,
+    ) -> Result<SubscriptionItem, EventsError> {
         self.again(name, |before| {
             let before = before.ok_or(EventsError::Unknown)?;
             let body = before.body.patched(patch).map_err(EventsError::Refused)?;
@@ -158,7 +163,8 @@ impl EventDesk<'_> {
             let found = reader.get::<Subscriptions>(&key).await?;
             if found.is_none() {
                 let most = MAX_SUBSCRIPTIONS + 1;
-                let all = reader.scan_keys::<Subscriptions>(KeyRange::all(), Direction::Forward, most).await?;
+                let all =
+                    reader.scan_keys::<Subscriptions>(KeyRange::all(), Direction::Forward, most).await?;
                 if all.len() >= MAX_SUBSCRIPTIONS {
                     return Err(EventsError::TooMany);
                 }
@@ -256,7 +262,12 @@ impl EventDesk<'_> {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn agree(&self, name: &str, code: &str, within: std::time::Duration) -> Result<bool, EventsError> {
+    pub async fn agree(
+        &self,
+        name: &str,
+        code: &str,
+        within: std::time::Duration,
+    ) -> Result<bool, EventsError> {
         let (key, found) = match self.found(name).await {
             Err(EventsError::Unknown) => return Ok(false),
             found => found?,

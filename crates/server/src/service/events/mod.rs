@@ -12,11 +12,13 @@ use base::{Personal, Timestamp};
 pub use keys::EventSigner;
 pub use manage::{DeadLetterView, EventDesk, EventsError, Origin, SubscriptionItem, record_standing};
 pub use queue::{
-    Attempt, DEAD_KEPT, LEASE, Lease, Verdict, Waiting, give_back, lease, purge_dead, remove_ended, settle, waiting,
+    Attempt, DEAD_KEPT, LEASE, Lease, Verdict, Waiting, give_back, lease, purge_dead, remove_ended, settle,
+    waiting,
 };
 pub use router::{EventRouter, Lane, Route};
 pub use rows::{
-    Dead, DeadRow, EventRow, Fill, LeaseRow, Queue, QueueKey, Standing, SubscriptionRow, Subscriptions, To, keyspaces,
+    Dead, DeadRow, EventRow, Fill, LeaseRow, Queue, QueueKey, Standing, SubscriptionRow, Subscriptions, To,
+    keyspaces,
 };
 
 /// One Event Grid system event of a resource (`specs/eventgrid-events`).

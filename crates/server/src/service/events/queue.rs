@@ -11,7 +11,7 @@ use store::{Cell, Direction, Draft, KeyRange, Keyspace, Opened, Scope, ScopeHand
 use wire::Identifier;
 use wire::events::{SubscriptionBody, ThreadParticipant};
 
-use super::rows::{DeadRow, Dead, Ended, EventRow, Fill, LeaseRow, Leases, Queue, QueueKey, To};
+use super::rows::{Dead, DeadRow, Ended, EventRow, Fill, LeaseRow, Leases, Queue, QueueKey, To};
 use crate::service::chat;
 
 /// For how long a node tells a subscription's events before it must say so again.

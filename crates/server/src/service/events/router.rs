@@ -193,7 +193,8 @@ impl EventRouter {
     /// # Errors
     /// Those of the store.
     pub async fn signer(&self, cell: &Cell) -> Result<Arc<EventSigner>, StoreError> {
-        let known = self.signers.read().unwrap_or_else(PoisonError::into_inner).get(cell.geography()).cloned();
+        let known =
+            self.signers.read().unwrap_or_else(PoisonError::into_inner).get(cell.geography()).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
@@ -239,10 +240,16 @@ impl EventRouter {
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
         let before = routes.get(&resource).cloned().unwrap_or_default();
         let lane = |id: [u8; 16]| {
-            before.iter().find(|route| route.row.id == id).map(|route| Arc::clone(&route.lane)).unwrap_or_default()
+            before
+                .iter()
+                .find(|route| route.row.id == id)
+                .map(|route| Arc::clone(&route.lane))
+                .unwrap_or_default()
         };
-        let now: Vec<Route> =
-            rows.into_iter().map(|(key, row)| Route { key, lane: lane(row.id), row: Arc::new(row) }).collect();
+        let now: Vec<Route> = rows
+            .into_iter()
+            .map(|(key, row)| Route { key, lane: lane(row.id), row: Arc::new(row) })
+            .collect();
         now.iter().for_each(|route| route.lane.wake());
         if now.is_empty() {
             routes.remove(&resource);

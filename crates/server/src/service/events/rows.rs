@@ -73,15 +73,7 @@ keyspace!(
 /// All keyspaces of this service.
 #[must_use]
 pub fn keyspaces() -> Vec<&'static KeyspaceDef> {
-    vec![
-        Subscriptions::DEF,
-        Changed::DEF,
-        Leases::DEF,
-        Queue::DEF,
-        Dead::DEF,
-        Ended::DEF,
-        Signers::DEF,
-    ]
+    vec![Subscriptions::DEF, Changed::DEF, Leases::DEF, Queue::DEF, Dead::DEF, Ended::DEF, Signers::DEF]
 }
 
 /// Where a subscription stands.

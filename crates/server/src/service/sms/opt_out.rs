@@ -8,9 +8,6 @@ use super::rows::{Due, DueRow, OptOutBy, OptOutKey, OptOutRow, OptOuts};
 use super::{Origin, SmsError, TextDesk};
 use crate::service::audit::{self, Act, Target};
 
-
-
-
 /// One entry, for whoever runs the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptOut {
@@ -69,11 +66,7 @@ impl TextDesk<'_> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn opted_out(
-        &self,
-        from: &Origin,
-        to: &[Personal<String>],
-    ) -> Result<Vec<bool>, SmsError> {
+    pub async fn opted_out(&self, from: &Origin, to: &[Personal<String>]) -> Result<Vec<bool>, SmsError> {
         let mut keys = Vec::with_capacity(to.len());
         for to in to {
             keys.extend(self.opt_out_key(from, to).await?);
@@ -87,7 +80,11 @@ impl TextDesk<'_> {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn opt_outs(&self, act: Act, after: Option<([u8; 16], [u8; 16])>) -> Result<Vec<OptOut>, SmsError> {
+    pub async fn opt_outs(
+        &self,
+        act: Act,
+        after: Option<([u8; 16], [u8; 16])>,
+    ) -> Result<Vec<OptOut>, SmsError> {
         let mut draft = self.draft().await?;
         audit::record(&mut draft, act, Target::Resource(self.id()), self.now(), self.with.rng)?;
         draft.commit().await?;
@@ -164,6 +161,7 @@ pub fn on_release<'a>(
     draft: &'a mut Draft,
     number: &'a crate::service::numbers::Released,
 ) -> BoxFuture<'a, Result<(), StoreError>> {
-    let due = draft.put_in_resource::<Due>(&(Timestamp::EPOCH, number.key), &DueRow::Released(number.key), &[]);
+    let due =
+        draft.put_in_resource::<Due>(&(Timestamp::EPOCH, number.key), &DueRow::Released(number.key), &[]);
     Box::pin(std::future::ready(due))
 }

@@ -9,7 +9,9 @@ use store::{Draft, Opened, StoreError};
 
 use super::book::Accepted;
 use super::report::{self, OPTED_OUT, uuid};
-use super::rows::{Done, Due, DueRow, End, Head, OptOutKey, OptOuts, Progress, TextId, TextRow, Texts, text_scope};
+use super::rows::{
+    Done, Due, DueRow, End, Head, OptOutKey, OptOuts, Progress, TextId, TextRow, Texts, text_scope,
+};
 use super::{DEFAULT_WAIT, Origin, SmsError, TextDesk, segments};
 use crate::service::delivery::{DeliveryRow, Kind as DeliveryKind, Queued};
 
@@ -120,7 +122,12 @@ impl TextDesk<'_> {
     }
 
     /// Commits what `fates` say.
-    async fn accept(&self, new: &NewTexts, named: &[Named], fates: &[Fate]) -> Result<Vec<Outcome>, StoreError> {
+    async fn accept(
+        &self,
+        new: &NewTexts,
+        named: &[Named],
+        fates: &[Fate],
+    ) -> Result<Vec<Outcome>, StoreError> {
         let now = self.now();
         let deadline = now.plus(new.wait.unwrap_or(DEFAULT_WAIT));
         let mut draft = self.draft().await?;

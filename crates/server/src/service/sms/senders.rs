@@ -3,6 +3,9 @@
 use post::text::keyword::Kind;
 use post::text::number::Sender;
 
+/// The short code of every resource of `chancery dev`.
+pub const DEVELOPMENT_CODE: &str = "55555";
+
 /// What a resource may send from besides its numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Senders {
@@ -24,10 +27,10 @@ enum Names {
 }
 
 impl Senders {
-    /// Any name and no short code: for development.
+    /// Any name, and one short code: for development, where nothing reaches a telephone.
     #[must_use]
-    pub const fn any_name() -> Self {
-        Self { names: Names::Any, short_codes: Vec::new() }
+    pub fn for_development() -> Self {
+        Self { names: Names::Any, short_codes: vec![("US".to_owned(), DEVELOPMENT_CODE.to_owned())] }
     }
 
     /// Reads what the configuration lists: `*` for any name, a name, or a short code as `US:12345`. `None` when one is
@@ -95,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_star_is_any_name_and_no_short_code() {
-        for senders in [Senders::any_name(), Senders::parse(["A", "*", "B"]).unwrap()] {
+        for senders in [Senders::for_development(), Senders::parse(["A", "*", "B"]).unwrap()] {
             assert_eq!(senders.kind(Sender::Name("Fabrikam")), Some(Kind::Name));
             assert_eq!(senders.kind(Sender::ShortCode("12345")), None);
         }

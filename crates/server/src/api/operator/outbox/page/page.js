@@ -77,7 +77,8 @@ function size(bytes) {
 
 function outcome(one) {
   const words = { accepted: "delivered", refused: "refused", later: "put off" };
-  const parts = [words[one.outcome] ?? one.outcome];
+  const taken = one.outcome === "accepted" && /receipt$/.test(one.rule ?? "");
+  const parts = [taken ? "taken" : (words[one.outcome] ?? one.outcome)];
   if (one.rule) parts.push(`rule: ${one.rule}`);
   if (one.attempts > 1) parts.push(`${one.attempts} attempts`);
   return parts.join(" · ");
