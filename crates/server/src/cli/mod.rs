@@ -8,14 +8,16 @@ mod check;
 mod dev;
 mod doctor;
 mod fault;
+mod hooks;
 mod machine;
 mod mail;
-mod mailout;
+mod mailers;
 mod node;
 mod operate;
 mod serve;
 mod signals;
 mod stock;
+mod ways_out;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

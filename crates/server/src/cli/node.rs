@@ -13,10 +13,12 @@ use tokio::time::MissedTickBehavior;
 
 use super::captured::Captured;
 use super::carriers::Carriers;
+use super::hooks::Hooks;
 use super::mail::MailIn;
+use super::mailers;
 use super::signals::{Asked, Signals};
-use super::{CliError, cells, mailout};
-use crate::config::{CellConfig, EngineConfig, RateProfile, ResourceName};
+use super::{CliError, cells};
+use crate::config::{CellConfig, EngineConfig, EventsConfig, RateProfile, ResourceName};
 use crate::directory::{Directory, ResourceEntry};
 use crate::http::operator::OperatorToken;
 use crate::http::rates::Profile;
@@ -61,6 +63,7 @@ pub(super) struct Plan {
     pub(super) capture: bool,
     pub(super) mail: MailSetup,
     pub(super) mail_in: MailIn,
+    pub(super) events: EventsConfig,
 }
 
 /// One resource that is served.
@@ -79,6 +82,7 @@ pub(super) struct Node {
     intake: Intake,
     couriers: Couriers,
     mail_in: MailIn,
+    hooks: Hooks,
     captured: Option<Captured>,
     carriers: Carriers,
     cells: Vec<Cell>,
@@ -144,14 +148,16 @@ impl Node {
             events: Arc::new(EventRouter::default()),
             email: Arc::new(EmailState::new(plan.mail)),
         }));
+        let hooks = Hooks::open(app.state(), &plan.events).await?;
         let couriers = couriers(&plan.cells, &limits);
-        let couriers = mailout::attach(app.state(), &plan.cells, couriers)?;
-        let (mut couriers, carriers) = Carriers::attach(app.state(), &plan.cells, &opened, couriers)?;
-        let mut captured = None;
+        let (mut couriers, mut captured) = (couriers, None);
         if plan.capture {
             let (with, outbox) = Captured::attach(app.state(), &opened, couriers);
             (couriers, captured) = (with, Some(outbox));
         }
+        // Where a cell has a way out of its own, that is taken and not the outbox.
+        let (couriers, carriers) = Carriers::attach(app.state(), &plan.cells, &opened, couriers)?;
+        let couriers = mailers::attach(app.state(), &plan.cells, couriers)?;
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
         let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
         let (doors, certificates, mail_in) = (plan.doors, plan.certificates, plan.mail_in);
@@ -163,6 +169,7 @@ impl Node {
             intake,
             couriers,
             mail_in,
+            hooks,
             captured,
             carriers,
             cells: opened,
@@ -208,6 +215,7 @@ impl Node {
             Dispatcher::new(state, couriers, intake).run(stop_begun(stop)).await;
             None
         });
+        self.hooks.tell(self.app.state(), &self.stop, &mut tasks);
         self.mail_in.serve(self.app.state(), &self.certificates, &self.stop, &mut tasks);
         let (server, doors, stop) = (self.server, self.doors, self.stop.clone());
         tasks.spawn(async move { Some(server.run(doors, &stop).await) });

@@ -8,7 +8,7 @@ use base::{Clock, SystemClock};
 use clap::Args;
 use guard::signature::AccessKey;
 
-use super::{CliError, mailout};
+use super::{CliError, mailers};
 use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
 use crate::config::{Certificate, Config, ResourceConfig, TextSender};
@@ -49,12 +49,12 @@ impl Serve {
         let public = config.listener.public_hosts.first().map(|host| host.as_str().to_owned());
         let host = public.unwrap_or_else(|| "localhost".to_owned());
         let mail_in = config.smtp.as_ref().map(MailIn::listen).transpose()?.unwrap_or_default();
-        let Config { cells, limits, rates, smtp, .. } = config;
+        let Config { cells, events, limits, rates, smtp, .. } = config;
         let mut mail = MailSetup::default();
         if let Some(smtp) = &smtp {
             smtp.hostname.as_str().clone_into(&mut mail.hostname);
         }
-        mailout::set_up(&cells, &mut mail);
+        mailers::set_up(&cells, &mut mail);
         let ports = Ports::of(&mail_in);
         let plan = Plan {
             doors: vec![door],
@@ -66,6 +66,7 @@ impl Serve {
             operator,
             mail,
             mail_in,
+            events,
             capture: false,
         };
         let node = Node::open(plan).await?;
@@ -173,6 +174,7 @@ fn describe(node: &Node, host: &str, port: u16, ca_file: Option<PathBuf>) -> Rea
         ReadyResource {
             name: one.name.to_string(),
             geography: one.geography.clone(),
+            email_domain: None,
             phone_numbers: Vec::new(),
             connection_string: connection_string(&endpoint, one.primary_key.expose()),
             endpoint,

@@ -3,10 +3,11 @@
 
 pub mod cell;
 mod document;
+pub mod events;
 mod explain;
 mod limits;
-pub mod mail;
 pub mod listener;
+pub mod mail;
 pub mod name;
 mod operator;
 mod problem;
@@ -25,8 +26,9 @@ use serde::Deserialize;
 
 pub use cell::{CellConfig, DatabaseUrl, EngineConfig, KmsConfig};
 use document::Document;
-pub use mail::{MailConfig, MailRoute, MailTls};
+pub use events::EventsConfig;
 pub use listener::{Certificate, Listener};
+pub use mail::{MailConfig, MailRoute, MailTls};
 pub use name::{Host, InvalidName, ResourceName};
 pub use problem::{Problem, Problems};
 pub use rates::RateProfile;
@@ -51,6 +53,8 @@ pub struct Config {
     pub limits: Limits,
     /// Which rate limits hold.
     pub rates: RateProfile,
+    /// Which webhooks may be told of events.
+    pub events: EventsConfig,
     /// Where mail comes in; nowhere without it.
     pub smtp: Option<SmtpConfig>,
     /// Where the operator's token is; without one nobody gets into the operator's plane.
@@ -76,8 +80,11 @@ struct RawConfig {
     #[serde(default)]
     rates: rates::RawRates,
     #[serde(default)]
+    events: events::RawEvents,
+    #[serde(default)]
     #[schemars(with = "smtp::RawSmtp")]
     smtp: Option<smtp::RawSmtp>,
+    #[serde(default)]
     operator: operator::RawOperator,
 }
 
@@ -166,6 +173,7 @@ impl RawConfig {
             each(self.resource.unwrap_or_default(), "resource", document, resource::RawResource::check);
         limits::check(&self.limits, document);
         let rates = self.rates.check(document);
+        let events = self.events.check(document);
         let smtp = self.smtp.and_then(|smtp| smtp.check(document));
         let operator = self.operator.check(document);
         let cells_known = cells.iter().all(|(_, cell)| cell.is_some());
@@ -180,6 +188,7 @@ impl RawConfig {
             resources: resources.into_iter().map(|(_, resource)| resource).collect(),
             limits: self.limits,
             rates,
+            events,
             smtp,
             operator,
         })

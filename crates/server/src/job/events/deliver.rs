@@ -133,8 +133,9 @@ pub(super) fn signed(
     let Unsigned { url, media, own, body } = request;
     let kind = own.iter().find(|(name, _)| *name == "aeg-event-type").map_or("", |(_, value)| value.as_str());
     let covered = [("content-type", media), ("aeg-event-type", kind)];
+    let target = target_uri(url);
     let outbound =
-        Outbound { method: "POST", target_uri: url.expose(), headers: &covered, body: Some(&body) };
+        Outbound { method: "POST", target_uri: target.expose(), headers: &covered, body: Some(&body) };
     let made = signer.signer().sign(&outbound, now, &*state.rng);
     let mut headers = vec![
         ("content-type", media.to_owned()),
@@ -146,6 +147,18 @@ pub(super) fn signed(
     HookRequest { method: "POST", url: url.clone(), headers, body: Personal::new(Bytes::from(body)) }
 }
 
+/// The URL as whoever receives the request works it out from its head (RFC 9421, section 2.2.2): the host in lower case,
+/// no port where it is the usual one, and a path.
+pub(super) fn target_uri(url: &Personal<String>) -> Personal<String> {
+    let Ok(uri) = url.expose().parse::<::http::Uri>() else { return url.clone() };
+    let scheme = uri.scheme_str().unwrap_or("https").to_ascii_lowercase();
+    let authority = uri.authority().map_or_else(String::new, |authority| authority.as_str().to_ascii_lowercase());
+    let usual = if scheme == "https" { ":443" } else { ":80" };
+    let authority = authority.strip_suffix(usual).unwrap_or(&authority);
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    format!("{scheme}://{authority}{path}").into()
+}
+
 /// What an answer, or that there was none, comes to.
 pub(super) fn outcome(answer: Result<u16, HookFault>) -> Outcome {
     match answer {
@@ -154,5 +167,27 @@ pub(super) fn outcome(answer: Result<u16, HookFault>) -> Outcome {
         Err(HookFault::Resolution) => Outcome::Resolution,
         Err(HookFault::Socket) => Outcome::Socket,
         Err(HookFault::NotAllowed) => Outcome::NotAllowed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_signed_as_they_are_received() {
+        let signed = |url: &str| target_uri(&url.to_owned().into()).into_inner();
+        assert_eq!(signed("https://hooks.example/a?b=c"), "https://hooks.example/a?b=c");
+        assert_eq!(signed("https://Hooks.Example"), "https://hooks.example/");
+        assert_eq!(signed("https://hooks.example:443/A"), "https://hooks.example/A");
+        assert_eq!(signed("http://hooks.example:80"), "http://hooks.example/");
+        assert_eq!(signed("https://hooks.example:8443?x=1"), "https://hooks.example:8443/?x=1");
+    }
+
+    #[test]
+    fn no_answer_has_a_name_too() {
+        assert_eq!(outcome(Ok(302)), Outcome::Status(302));
+        assert_eq!(outcome(Err(HookFault::NotAllowed)), Outcome::NotAllowed);
+        assert_eq!(outcome(Err(HookFault::TimedOut)), Outcome::TimedOut);
     }
 }

@@ -10,7 +10,7 @@ use guard::http_signature::Outbound;
 use store::StoreError;
 use wire::events::{EventSchema, ValidationRequest, validation, validation_answer};
 
-use super::deliver::{Unsigned, signed};
+use super::deliver::{Unsigned, signed, target_uri};
 use super::lane::LaneWork;
 use crate::channel::webhook::{HookAnswer, HookFault, HookRequest};
 use crate::service::events::{self, EventSigner, Route, Standing, SubscriptionRow, Subscriptions};
@@ -140,8 +140,8 @@ fn question(work: &LaneWork, route: &Route, signer: &EventSigner, url: &str, now
 fn options(work: &LaneWork, route: &Route, signer: &EventSigner, url: String, now: Timestamp) -> HookRequest {
     let endpoint = &route.row.body.endpoint;
     let covered = [("webhook-request-origin", ORIGIN)];
-    let outbound =
-        Outbound { method: "OPTIONS", target_uri: endpoint.expose(), headers: &covered, body: None };
+    let target = target_uri(endpoint);
+    let outbound = Outbound { method: "OPTIONS", target_uri: target.expose(), headers: &covered, body: None };
     let made = signer.signer().sign(&outbound, now, &*work.state.rng);
     let headers = vec![
         ("webhook-request-origin", ORIGIN.to_owned()),

@@ -10,14 +10,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::ResourceId;
+use base::{Geography, ResourceId};
+use store::StoreError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::channel::webhook::HookChannel;
 use crate::directory::ResourceEntry;
 use crate::http::State;
-use crate::service::events;
+use crate::service::events::{self, Standing};
 pub use handshake::BY_HAND;
 use lane::LaneWork;
 
@@ -59,6 +60,27 @@ pub async fn run(
     while lanes.tasks.join_next().await.is_some() {}
 }
 
+/// Learns who wants to hear of what: at the first time everything, then what other nodes changed.
+///
+/// # Errors
+/// The first cell that cannot say, and why; the others are asked all the same.
+pub async fn learn(state: &State) -> Result<(), (Geography, StoreError)> {
+    let resources = state.directory.resources();
+    let (mut done, mut failed) = (Vec::new(), None);
+    for entry in resources {
+        if done.contains(&entry.geography()) {
+            continue;
+        }
+        done.push(entry.geography());
+        let here = resources.iter().filter(|other| other.geography() == entry.geography());
+        let here: Vec<ResourceId> = here.map(|other| other.id()).collect();
+        if let Err(error) = state.events.refresh(entry.cell(), &here).await {
+            failed = failed.or(Some((entry.geography().clone(), error)));
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
 struct Lanes {
     state: Arc<State>,
     hooks: Arc<dyn HookChannel>,
@@ -70,20 +92,10 @@ struct Lanes {
 }
 
 impl Lanes {
-    /// Learns what other nodes changed, and at the first time everything.
+    /// Learns what other nodes changed.
     async fn refresh(&self) {
-        let resources = self.state.directory.resources();
-        let mut done = Vec::new();
-        for entry in resources {
-            if done.contains(&entry.geography()) {
-                continue;
-            }
-            done.push(entry.geography());
-            let here = resources.iter().filter(|other| other.geography() == entry.geography());
-            let here: Vec<ResourceId> = here.map(|other| other.id()).collect();
-            if let Err(error) = self.state.events.refresh(entry.cell(), &here).await {
-                tracing::warn!(geography = entry.geography().as_str(), %error, "subscriptions cannot be read");
-            }
+        if let Err((geography, error)) = learn(&self.state).await {
+            tracing::warn!(geography = geography.as_str(), %error, "subscriptions cannot be read");
         }
     }
 
@@ -133,11 +145,17 @@ impl Lanes {
 }
 
 /// Removes what ended subscriptions left, and dead letters that are old.
-async fn sweep(entry: &ResourceEntry, state: &State) -> Result<(), store::StoreError> {
+async fn sweep(entry: &ResourceEntry, state: &State) -> Result<(), StoreError> {
     events::remove_ended(entry.cell(), entry.id()).await?;
     let before = state.clock.now().minus(events::DEAD_KEPT);
     for route in state.events.of(entry.id()).iter() {
         events::purge_dead(entry.cell(), entry.id(), route.row.id, before).await?;
+        // Whose webhook does not agree any more is told nothing; what was kept for it has an end all the same.
+        if route.row.standing == Standing::Failed {
+            let ttl = Duration::from_secs(u64::from(route.row.body.ttl_minutes) * 60);
+            let before = state.clock.now().minus(ttl);
+            events::purge_queue(entry.cell(), entry.id(), route.row.id, before).await?;
+        }
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use base::{Personal, Timestamp};
 pub use keys::EventSigner;
 pub use manage::{DeadLetterView, EventDesk, EventsError, Origin, SubscriptionItem, record_standing};
 pub use queue::{
-    Attempt, DEAD_KEPT, LEASE, Lease, Verdict, Waiting, give_back, lease, purge_dead, remove_ended, settle,
+    Attempt, DEAD_KEPT, LEASE, Lease, Verdict, Waiting, give_back, lease, purge_dead, purge_queue, remove_ended, settle,
     waiting,
 };
 pub use router::{EventRouter, Lane, Route};

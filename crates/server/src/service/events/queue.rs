@@ -318,6 +318,19 @@ pub async fn purge_dead(
     clear::<Dead>(cell, resource, KeyRange::prefix(&id).before(&(id, before, [0; 16]))).await
 }
 
+/// Removes what waits since before `before` for a subscription that nobody tells anything. Returns how many.
+///
+/// # Errors
+/// Those of the store; what was removed stays removed.
+pub async fn purge_queue(
+    cell: &Cell,
+    resource: ResourceId,
+    id: [u8; 16],
+    before: Timestamp,
+) -> Result<usize, StoreError> {
+    clear::<Queue>(cell, resource, KeyRange::prefix(&id).before(&(id, before, [0; 16]))).await
+}
+
 /// Removes the rows of subscriptions that ended. Returns how many are done with.
 ///
 /// # Errors
