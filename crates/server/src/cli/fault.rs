@@ -50,6 +50,14 @@ pub enum CliError {
         /// Why, in words.
         why: String,
     },
+    /// A cell's way out for mail cannot be used.
+    #[error("the mail of the cell {geography} cannot leave: {why}")]
+    Mail {
+        /// Its geography.
+        geography: String,
+        /// Why, in words.
+        why: String,
+    },
     /// A folder cannot be made or used.
     #[error("the folder {} cannot be used: {}", path.display(), fault.kind())]
     Folder {
@@ -113,14 +121,6 @@ pub enum CliError {
         "a number given with --number is held by another resource: release it there first, or choose another"
     )]
     NumberTaken,
-    /// The mail of a cell has no way out.
-    #[error("the mail of `{geography}`: {why}")]
-    Mail {
-        /// Which cell.
-        geography: String,
-        /// What is wrong.
-        why: String,
-    },
     /// The ready file cannot be written.
     #[error("the ready file {} cannot be written: {}", path.display(), fault.kind())]
     ReadyFile {

@@ -15,9 +15,8 @@ use super::captured::Captured;
 use super::carriers::Carriers;
 use super::hooks::Hooks;
 use super::mail::MailIn;
-use super::mailers;
 use super::signals::{Asked, Signals};
-use super::{CliError, cells};
+use super::{CliError, cells, mailout};
 use crate::config::{CellConfig, EngineConfig, EventsConfig, RateProfile, ResourceName};
 use crate::directory::{Directory, ResourceEntry};
 use crate::http::operator::OperatorToken;
@@ -157,7 +156,7 @@ impl Node {
         }
         // Where a cell has a way out of its own, that is taken and not the outbox.
         let (couriers, carriers) = Carriers::attach(app.state(), &plan.cells, &opened, couriers)?;
-        let couriers = mailers::attach(app.state(), &plan.cells, &opened, couriers)?;
+        let couriers = mailout::attach(app.state(), &plan.cells, couriers)?;
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
         let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
         let (doors, certificates, mail_in) = (plan.doors, plan.certificates, plan.mail_in);
