@@ -1,7 +1,7 @@
 //! What the DNS says of the mail of a domain: its servers, their keys (TLSA), texts. Answers that must be proven are asked
 //! of a resolver that validates DNSSEC itself.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use guard::BoxFuture;
@@ -47,6 +47,12 @@ pub trait MailDns: Send + Sync + 'static {
     /// # Errors
     /// [`DnsFault`].
     fn mx<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Result<Found<(u16, String)>, DnsFault>>;
+
+    /// The addresses of `host`; none when it has none.
+    ///
+    /// # Errors
+    /// [`DnsFault::Failed`].
+    fn addresses<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, DnsFault>>;
 
     /// The TLSA records of `port` at `host`, proven or none: those that are not proven do not count.
     ///
@@ -145,6 +151,18 @@ impl MailDns for Resolver {
                 _ => None,
             });
             Ok(Found { records: records.take(MOST_RECORDS).collect(), proven })
+        })
+    }
+
+    fn addresses<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, DnsFault>> {
+        Box::pin(async move {
+            let mut name = Name::from_ascii(host).map_err(|_| DnsFault::NoName)?;
+            name.set_fqdn(true);
+            match self.plain.lookup_ip(name).await {
+                Ok(found) => Ok(found.iter().take(MOST_RECORDS).collect()),
+                Err(fault) if fault.is_nx_domain() || is_empty(&fault) => Ok(Vec::new()),
+                Err(_) => Err(DnsFault::Failed),
+            }
         })
     }
 

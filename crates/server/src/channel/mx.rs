@@ -25,6 +25,8 @@ const FRESH: Duration = Duration::from_secs(300);
 const REMEMBERED: usize = 4_096;
 /// How many servers of one destination are looked at.
 const MOST_SERVERS: usize = 10;
+/// How many addresses of one server are tried.
+const MOST_ADDRESSES: usize = 4;
 
 /// What the router is made of.
 pub struct Tools {
@@ -83,14 +85,24 @@ impl Direct {
         let policy = self.policies.of(destination).await;
         let enforced = policy.filter(|policy| policy.mode == Mode::Enforce);
         let mut hops = Vec::with_capacity(servers.len());
+        let mut why = "no server of the domain has an address";
         for (_, server) in servers.into_iter().take(MOST_SERVERS) {
-            hops.extend(self.hop(destination, server, found.proven, enforced.as_ref()).await);
+            let addresses = self.tools.dns.addresses(&server).await.unwrap_or_default();
+            if addresses.is_empty() {
+                continue;
+            }
+            let Some(tls) = self.tls(destination, &server, found.proven, enforced.as_ref()).await else {
+                why = "no server of the domain can prove who it is";
+                continue;
+            };
+            hops.extend(addresses.into_iter().take(MOST_ADDRESSES).map(|address| Hop {
+                host: address.to_string(),
+                port: self.tools.port,
+                name: server.clone(),
+                tls: tls.clone(),
+            }));
         }
-        if hops.is_empty() {
-            Err(NoRoute::Later("no server of the domain can prove who it is"))
-        } else {
-            Ok(hops)
-        }
+        if hops.is_empty() { Err(NoRoute::Later(why)) } else { Ok(hops) }
     }
 
     /// By preference; those that are alike in an order of chance, so that they share the work.
@@ -102,29 +114,28 @@ impl Direct {
         servers.sort_by_key(|(preference, _)| *preference);
     }
 
-    /// One server, unless nothing may be sent to it.
-    async fn hop(
+    /// How the session with a server is encrypted, unless nothing may be sent to it.
+    async fn tls(
         &self,
         destination: &str,
-        server: String,
+        server: &str,
         proven: bool,
         enforced: Option<&Policy>,
-    ) -> Option<Hop> {
+    ) -> Option<Tls> {
         let port = self.tools.port;
-        let records = if proven { self.tools.dns.tlsa(&server, port).await.ok()? } else { Vec::new() };
-        let tls = if records.iter().any(|record| record.is_usable()) {
-            Tls::Must(mail_dane(records, &[destination, &server]))
-        } else if !records.is_empty() {
+        let records = if proven { self.tools.dns.tlsa(server, port).await.ok()? } else { Vec::new() };
+        if records.iter().any(|record| record.is_usable()) {
+            return Some(Tls::Must(mail_dane(records, &[destination, server])));
+        }
+        if !records.is_empty() {
             // Records that nobody can use still say that there is TLS (RFC 7672, section 2.2).
-            Tls::Must(Arc::clone(&self.unverified))
-        } else {
-            match enforced {
-                Some(policy) if policy.names(&server) => Tls::Must(Arc::clone(&self.tools.verified)),
-                Some(_) => return None,
-                None => Tls::Offered(Arc::clone(&self.unverified)),
-            }
-        };
-        Some(Hop { host: server.clone(), port, name: server, tls })
+            return Some(Tls::Must(Arc::clone(&self.unverified)));
+        }
+        match enforced {
+            Some(policy) if policy.names(server) => Some(Tls::Must(Arc::clone(&self.tools.verified))),
+            Some(_) => None,
+            None => Some(Tls::Offered(Arc::clone(&self.unverified))),
+        }
     }
 }
 

@@ -69,9 +69,9 @@ fn open(
             // The operator chose the host, so its address may be a private one.
             (Arc::new(SmartHost(hop)), login, SocketDial::new(anywhere()))
         }
-        MailRoute::Direct { dns, port } => {
-            let dns =
-                Resolver::new(dns).map_err(|_| failed("the system names no name servers".to_owned()))?;
+        MailRoute::Direct { port } => {
+            let dns = Resolver::new(&config.dns)
+                .map_err(|_| failed("the system names no name servers".to_owned()))?;
             let dial = SocketDial::new(config.allow.clone());
             let web = Webhook::new(Arc::new(dial.clone()), verified()?, false);
             let tools = Tools {
@@ -116,11 +116,8 @@ pub(super) fn set_up(cells: &[CellConfig], setup: &mut MailSetup) {
             if smart.contains(geography) { SMART_HOST.to_owned() } else { domain.to_owned() }
         },
     );
-    let dns = cells.iter().find_map(|cell| match &cell.mail {
-        Some(MailConfig { route: MailRoute::Direct { dns, .. }, .. }) => Some(dns.as_slice()),
-        _ => None,
-    });
-    match Resolver::new(dns.unwrap_or_default()) {
+    let mut dns = cells.iter().filter_map(|cell| cell.mail.as_ref()).map(|mail| mail.dns.as_slice());
+    match Resolver::new(dns.find(|servers| !servers.is_empty()).unwrap_or_default()) {
         Ok(resolver) => setup.lookup = Arc::new(Texts(resolver)),
         Err(_) => tracing::warn!("the system names no name servers: no domain can be verified"),
     }

@@ -1,6 +1,7 @@
 //! Which servers a destination has, and how each must prove who it is, with a DNS and a web that say what the test says.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use ::http::HeaderMap;
 use base::{ManualClock, Personal, SeededRng};
@@ -25,6 +26,12 @@ impl MailDns for World {
     fn mx<'a>(&'a self, domain: &'a str) -> BoxFuture<'a, Result<Found<(u16, String)>, DnsFault>> {
         self.asked.lock().unwrap().push(format!("MX {domain}"));
         Box::pin(async { self.mx.clone().unwrap_or(Ok(Found::default())) })
+    }
+
+    fn addresses<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, DnsFault>> {
+        // Nobody has the address of a server that begins with "no".
+        let address = IpAddr::from([192, 0, 2, host.len() as u8]);
+        Box::pin(async move { if host.starts_with("no") { Ok(vec![]) } else { Ok(vec![address]) } })
     }
 
     fn tlsa<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<Vec<Tlsa>, DnsFault>> {
@@ -72,7 +79,7 @@ fn router(world: World, seed: u64) -> (Direct, Arc<World>, Arc<ManualClock>) {
     (Direct::new(tools), world, clock)
 }
 
-/// Host and kind of TLS of each hop.
+/// Name and kind of TLS of each hop.
 fn told(hops: &[Hop], router: &Direct) -> Vec<(String, &'static str)> {
     let kind = |tls: &Tls| match tls {
         Tls::Off => "off",
@@ -82,7 +89,7 @@ fn told(hops: &[Hop], router: &Direct) -> Vec<(String, &'static str)> {
         Tls::Must(config) if Arc::ptr_eq(config, &router.unverified) => "must",
         Tls::Must(_) => "dane",
     };
-    hops.iter().map(|hop| (hop.host.clone(), kind(&hop.tls))).collect()
+    hops.iter().map(|hop| (hop.name.clone(), kind(&hop.tls))).collect()
 }
 
 async fn route(world: World) -> Result<Vec<(String, &'static str)>, NoRoute> {
@@ -102,7 +109,7 @@ async fn by_preference_and_by_chance_among_equals() {
             ("c.example", "c.example", 25)
         );
         assert!(hops.iter().all(|hop| matches!(hop.tls, Tls::Offered(_))));
-        seen.insert(hops[0].host.clone());
+        seen.insert(hops[0].name.clone());
     }
     assert_eq!(seen.len(), 2, "both share the work");
 }
@@ -116,6 +123,10 @@ async fn domains_without_servers() {
     assert_eq!(route(null).await, never("5.1.10", "the domain takes no mail"));
     let none = World { mx: Some(Err(DnsFault::NoName)), ..World::default() };
     assert_eq!(route(none).await, never("5.4.310", "the domain does not exist"));
+    let homeless = World { mx: mx(&[(10, "nowhere.example"), (20, "a.example")], false), ..World::default() };
+    assert_eq!(route(homeless).await.unwrap(), [("a.example".to_owned(), "offered")]);
+    let homeless = World { mx: mx(&[(10, "nowhere.example")], false), ..World::default() };
+    assert_eq!(route(homeless).await, Err(NoRoute::Later("no server of the domain has an address")));
     let failed = World { mx: Some(Err(DnsFault::Failed)), ..World::default() };
     assert_eq!(route(failed).await, Err(NoRoute::Later("the DNS gives no answer")));
 }
