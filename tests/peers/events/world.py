@@ -4,7 +4,12 @@ import json
 import time
 import urllib.parse
 
-from azure.communication.chat import ChatClient, ChatParticipant, CommunicationTokenCredential
+from azure.communication.chat import (
+    ChatClient,
+    ChatParticipant,
+    ChatThreadClient,
+    CommunicationTokenCredential,
+)
 from azure.communication.email import EmailClient
 from azure.communication.identity import CommunicationIdentityClient
 from azure.communication.sms import SmsClient
@@ -74,10 +79,9 @@ class Talk:
         self.tls = {"connection_verify": server.ca_file}
         identities = CommunicationIdentityClient.from_connection_string(entry.connection_string, **self.tls)
         made = [identities.create_user_and_token(["chat"]) for _ in range(count)]
-        self.users = [user for user, _ in made]
-        self.clients = [
-            ChatClient(entry.endpoint, CommunicationTokenCredential(token.token), **self.tls) for _, token in made
-        ]
+        self.endpoint, self.users = entry.endpoint, [user for user, _ in made]
+        self.credentials = [CommunicationTokenCredential(token.token) for _, token in made]
+        self.clients = [ChatClient(self.endpoint, credential, **self.tls) for credential in self.credentials]
 
     def thread(self, *members, topic="Plans"):
         people = [ChatParticipant(identifier=self.users[n], display_name=f"User {n}") for n in members]
@@ -85,7 +89,7 @@ class Talk:
         return made.chat_thread.id
 
     def at(self, n, thread):
-        return self.clients[n].get_chat_thread_client(thread)
+        return ChatThreadClient(self.endpoint, self.credentials[n], thread, **self.tls)
 
 
 def everything_of_chat(server):
