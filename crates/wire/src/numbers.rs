@@ -1,11 +1,13 @@
 //! Phone numbers on the wire: requests read into values that cannot be wrong, and what is answered.
 
+mod query;
 mod request;
 mod response;
 
+pub use query::{AreaCodes, Localities, Offerings};
 pub use request::{
-    AreaCodes, Browse, ChangeCapabilities, Localities, Offerings, OperatorLookup, Purchase,
-    PurchaseReservation, ReservationPatch, Search, country, number,
+    Browse, ChangeCapabilities, OperatorLookup, Purchase, PurchaseReservation, ReservationPatch, Search,
+    country, number,
 };
 pub use response::{
     AreaCode, Available, Cost, CountryItem, Division, Locality, NumberCapabilities, NumberError, Offering,

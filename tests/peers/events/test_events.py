@@ -91,11 +91,13 @@ def test_subjects_are_those_of_acs(server, hooks):
 
 
 def test_texts_and_mails_are_told(server, hooks, read):
-    kinds = {"SMSDeliveryReportReceived", "EmailDeliveryReportReceived"}
+    kinds = {"SMSReceived", "SMSDeliveryReportReceived", "EmailDeliveryReportReceived"}
     world.subscribe(server, "reports", f"{hooks.base}/good-reports", kinds)
     text = world.send_text(server, "+14255550100")
     mail = world.send_mail(server, "ada@example.com")
-    told = hooks.wait("good-reports", 2, seconds=60)
+    number = world.own_number(server)
+    outbox.Outbox(server, "alpha").receive("+14255550177", number, "grüße")
+    told = hooks.wait("good-reports", 3, seconds=60)
     made = read("grid", [request.body for request in told])
     assert all(one["known"] and one["dated"] for one in made), made
     by_type = {one["type"].removeprefix(PREFIX): one["data"] for one in made}
@@ -103,6 +105,11 @@ def test_texts_and_mails_are_told(server, hooks, read):
     assert (report["messageId"], report["deliveryStatus"], report["tag"]) == (text, "Delivered", "blue")
     report = by_type["EmailDeliveryReportReceived"]
     assert (report["messageId"], report["status"], report["recipient"]) == (mail, "Delivered", "ada@example.com")
+    received = by_type["SMSReceived"]
+    assert (received["from"], received["to"], received["message"]) == ("+14255550177", number, "grüße")
+    assert received["segmentCount"] == 1
+    (event,) = [e for r in told for e in r.events() if e["eventType"] == f"{PREFIX}SMSReceived"]
+    assert event["id"] == received["messageId"] and event["subject"] == f"/phonenumber/{number.lstrip('+')}", event
     world.unsubscribe(server, "reports")
 
 

@@ -12,6 +12,7 @@ from azure.communication.chat import (
 )
 from azure.communication.email import EmailClient
 from azure.communication.identity import CommunicationIdentityClient
+from azure.communication.phonenumbers import PhoneNumbersClient
 from azure.communication.sms import SmsClient
 from support import outbox
 
@@ -115,6 +116,14 @@ def send_text(server, to, resource="alpha"):
     (sent,) = client.send("CONTOSO", to, "hello", enable_delivery_report=True, tag="blue")
     assert sent.successful, sent
     return sent.message_id
+
+
+def own_number(server, resource="alpha"):
+    """The number that `dev` gives a resource."""
+    client = PhoneNumbersClient.from_connection_string(
+        server.resource(resource).connection_string, connection_verify=server.ca_file
+    )
+    return next(iter(client.list_purchased_phone_numbers())).phone_number
 
 
 def send_mail(server, to, resource="alpha"):

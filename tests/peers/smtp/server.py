@@ -16,13 +16,15 @@ class Server:
         self.folder = tempfile.TemporaryDirectory(prefix="chancery-smtp-")
         command = [os.environ["CHANCERY_BIN"], "dev", "--port", "0", "--smtp-port", "0", "--bounce-port", "0"]
         command += ["--json", "--data", self.folder.name]
-        log = open(os.path.join(self.folder.name, "log"), "wb")
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+        log = os.path.join(self.folder.name, "log")
+        with open(log, "wb") as sink:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=sink)
         text = ""
         while not text.endswith("\n}\n"):
             line = self.process.stdout.readline().decode()
             if not line:
-                raise RuntimeError("the server did not start: " + open(log.name).read())
+                with open(log) as said:
+                    raise RuntimeError("the server did not start: " + said.read())
             text += line
         self.ready = json.loads(text)
         self.tls = ssl.create_default_context(cafile=self.ready["caFile"])

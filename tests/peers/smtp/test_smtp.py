@@ -185,10 +185,10 @@ class Submission(unittest.TestCase):
         [(_, raw)] = server.mails(to)
         got = email.message_from_bytes(raw, policy=email.policy.default)
         self.assertEqual(got["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click")
-        path = re.fullmatch(r"<https://dev\.localhost:\d+(/.*)>", got["List-Unsubscribe"]).group(1)
+        path = re.fullmatch(r"<https://dev\.localhost:\d+(/.*)>", got["List-Unsubscribe"].strip()).group(1)
         page = server.ask("GET", path, raw=True, token=False)
         self.assertIn(b"<form method=\"post\">", page)
-        suppressed = f"/operator/resources/dev/email/suppressions:explain"
+        suppressed = "/operator/resources/dev/email/suppressions:explain"
         for _ in range(100):
             server.ask("POST", path, b"List-Unsubscribe=One-Click", raw=True, token=False, media="application/x-www-form-urlencoded")
             found = server.ask("POST", suppressed, {"address": to})["value"]
@@ -204,7 +204,7 @@ class Reports(unittest.TestCase):
         with connect() as client:
             client.send_message(message(to))
         [(item, _)] = server.mails(to)
-        back = item["returnPaths"][0]
+        back = item["mail"]["returnPaths"][0]
         explain = "/operator/resources/dev/email/suppressions:explain"
         for _ in range(100):
             with smtplib.SMTP("localhost", server.reports, timeout=60) as client:

@@ -117,8 +117,26 @@ def test_domains_and_suppressions(one, outbox):
     [entry] = run_json(one, "suppressions", "list")["value"]
     assert entry["address"] == "ada@suppressed.example" and entry["reason"] == "Manual"
     assert "for good" in run(one, "suppressions", "explain", "ada@suppressed.example")
-    run(one, "suppressions", "remove", entry["id"])
+    run(one, "suppressions", "remove", "ada@suppressed.example")
     assert run(one, "suppressions", "explain", "ada@suppressed.example") == "Mail to this address is sent.\n"
+
+
+def test_numbers_are_imported_and_listed(one, tmp_path):
+    rows = tmp_path / "numbers.csv"
+    lines = [f"+1425555{n:04},US,geographic,inbound,outbound" for n in range(300, 310)]
+    rows.write_text("\n".join(["number,country,type,calling,sms", *lines, ""]))
+    assert "added: 10" in run(one, "numbers", "import", str(rows))
+    listed = run_json(one, "numbers", "list")["value"]
+    assert {"+14255550300", "+14255550309"} <= {line["number"] for line in listed}
+    assert "+14255550305" in run(one, "numbers", "list") and "FREE" in run(one, "numbers", "offers")
+    rows.write_text("number,country,type,calling,sms\n+14255550100,US,carrier-pigeon,inbound,outbound\n")
+    assert "line 2" in run(one, "numbers", "import", str(rows), code=1)
+
+
+def test_events_are_subscribed_to(one):
+    assert "events add" in run(one, "events", "list")
+    assert "400" in run(one, "events", "add", "orders", "--url", "http://example.org/hook", code=1)
+    assert "404" in run(one, "events", "show", "orders", code=1)
 
 
 def test_a_server_is_found_in_each_way(one, outbox, tmp_path):

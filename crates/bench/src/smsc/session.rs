@@ -140,5 +140,5 @@ impl Client<'_> {
 
 /// `text` and the zero behind it; empty when it does not fit.
 fn c_octets<const MAX: usize>(text: &str) -> COctetString<1, MAX> {
-    COctetString::from_string(format!("{text}\0")).unwrap_or_else(|_| COctetString::empty())
+    COctetString::from_string(text.to_owned()).unwrap_or_else(|_| COctetString::empty())
 }

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
+use super::ways_out::{MailTo, TextsTo};
 use super::{CliError, say, stock};
 use crate::config::{CellConfig, EngineConfig, EventsConfig, KmsConfig, RateProfile, ResourceName};
 use crate::dev::directory::{self, Known, Wanted};
@@ -67,6 +68,12 @@ pub(super) struct Dev {
     /// Take mail that programs submit by SMTP at this port, after STARTTLS and a login; 0 takes a free one.
     #[arg(long, value_name = "PORT")]
     smtp_port: Option<u16>,
+    /// Send mail through this server instead of keeping it in the outbox, such as smtp://127.0.0.1:2525.
+    #[arg(long, value_name = "URL")]
+    mail: Option<MailTo>,
+    /// Send texts through this SMS centre instead of keeping them in the outbox: smpp://SYSTEM_ID:PASSWORD@HOST:PORT.
+    #[arg(long, value_name = "URL")]
+    sms: Option<TextsTo>,
     /// Take bounces and complaints by SMTP at this port; 0 takes a free one.
     #[arg(long, value_name = "PORT")]
     bounce_port: Option<u16>,
@@ -122,13 +129,18 @@ impl Dev {
         let ips = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         let tls = authority::ensure(data, &dns, &ips, now)?;
         let operator = token::ensure(data, &SystemRng)?;
-        let (cells, resources) = place(data, &known, key.as_ref());
+        let (mut cells, resources) = place(data, &known, key.as_ref());
+        let limits = Limits::default();
+        for cell in &mut cells {
+            cell.mail = self.mail.as_ref().map(|to| to.config(limits.mail_sessions));
+            cell.carriers = self.sms.as_ref().map(|to| to.config(data)).transpose()?.into_iter().collect();
+        }
         let plan = Plan {
             doors,
             certificates: CertificateFiles::open(tls.chain, tls.key)?,
             cells,
             resources,
-            limits: Limits::default(),
+            limits,
             operator: Some(operator.clone()),
             capture: true,
             mail: MailSetup {
@@ -280,6 +292,7 @@ fn describe(
             name: one.name.to_string(),
             geography: one.geography.clone(),
             connection_string: connection_string(&endpoint, one.primary_key.expose()),
+            email_domain: Some(format!("{}.chancery.test", one.name)),
             phone_numbers,
             endpoint,
         }

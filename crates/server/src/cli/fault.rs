@@ -50,6 +50,14 @@ pub enum CliError {
         /// Why, in words.
         why: String,
     },
+    /// A cell's way out for mail cannot be used.
+    #[error("the mail of the cell {geography} cannot leave: {why}")]
+    Mail {
+        /// Its geography.
+        geography: String,
+        /// Why, in words.
+        why: String,
+    },
     /// A folder cannot be made or used.
     #[error("the folder {} cannot be used: {}", path.display(), fault.kind())]
     Folder {
@@ -169,6 +177,14 @@ pub enum CliError {
         path: PathBuf,
         /// What the system said.
         fault: io::Error,
+    },
+    /// A file of numbers is wrong.
+    #[error("{} is not imported, for it is wrong:{faults}", path.display())]
+    Csv {
+        /// Which.
+        path: PathBuf,
+        /// All that is wrong, a line each.
+        faults: String,
     },
     /// The server does not answer.
     #[error(

@@ -11,11 +11,13 @@ mod fault;
 mod hooks;
 mod machine;
 mod mail;
+mod mailout;
 mod node;
 mod operate;
 mod serve;
 mod signals;
 mod stock;
+mod ways_out;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -46,6 +46,9 @@ pub struct ReadyResource {
     pub endpoint: String,
     /// That endpoint and its first access key, as the SDKs read it.
     pub connection_string: String,
+    /// The domain it may send mail from, in development.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_domain: Option<String>,
     /// Numbers that it holds, in development.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub phone_numbers: Vec<String>,
@@ -109,6 +112,7 @@ mod tests {
             geography: "europe".into(),
             endpoint: endpoint.clone(),
             connection_string,
+            email_domain: None,
             phone_numbers: vec!["+18335550100".into()],
         };
         let ready = Ready {

@@ -113,6 +113,7 @@ mod tests {
             name: "dev".into(),
             geography: "europe".into(),
             connection_string: connection_string(&own, "a2V5"),
+            email_domain: None,
             phone_numbers: vec!["+18335550100".into()],
             endpoint: own,
         };

@@ -9,7 +9,7 @@ use base::{Clock, Limits, ResourceId, Rng};
 use bytes::Bytes;
 use guard::token::Claims;
 use store::Cell;
-use wire::operation::{Audit, Operation, Params};
+use wire::operation::{Audit, Operation, Params, Rate};
 use wire::{ApiError, ApiVersion, Query};
 
 use super::operator::OperatorToken;
@@ -195,6 +195,14 @@ impl Context {
             Caller::User(user) => Ok(&user.claims),
             Caller::Nobody | Caller::Operator | Caller::AccessKey { .. } => Err(ApiError::unauthorized()),
         }
+    }
+
+    /// Counts one text of `sender`, a hash, or of all senders of the resource that share `rate`.
+    ///
+    /// # Errors
+    /// 429 with `Retry-After` past the limit.
+    pub fn count_sender(&self, rate: &Rate, sender: Option<[u8; 16]>) -> Result<(), ApiError> {
+        self.state.rates.count_sender(rate, self.resource_id(), sender, self.clock().now())
     }
 
     /// Counts this request against the limits its operation has **per thread**.

@@ -37,6 +37,8 @@ struct Key {
     resource: ResourceId,
     user: Option<UserId>,
     thread: Option<ThreadId>,
+    /// The hash of a number or name that texts are sent from.
+    sender: Option<[u8; 16]>,
 }
 
 /// The latest requests, oldest first, in milliseconds since `began`.
@@ -93,6 +95,24 @@ impl Rates {
         })
     }
 
+    /// Counts one text of a sender, or of all senders of a kind when none is named, against a rate that no row has.
+    ///
+    /// # Errors
+    /// 429 past it.
+    pub(crate) fn count_sender(
+        &self,
+        rate: &Rate,
+        resource: ResourceId,
+        sender: Option<[u8; 16]>,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
+        if self.profile == Profile::Off {
+            return Ok(());
+        }
+        let key = Key { sender, ..Key::new(rate, resource, None, None) };
+        self.hit(rate, key, now).map_or(Ok(()), |secs| Err(ApiError::too_many_requests(secs)))
+    }
+
     /// Counts against every rate for which `key` gives one, and refuses for as long as the slowest of them needs.
     fn each(
         &self,
@@ -122,7 +142,7 @@ impl Rates {
 
 impl Key {
     const fn new(rate: &Rate, resource: ResourceId, user: Option<UserId>, thread: Option<ThreadId>) -> Self {
-        Self { bucket: rate.bucket, window_secs: rate.window_secs, resource, user, thread }
+        Self { bucket: rate.bucket, window_secs: rate.window_secs, resource, user, thread, sender: None }
     }
 }
 

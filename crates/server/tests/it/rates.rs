@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use base::Limits;
+use serde_json::json;
 use server::http::rates::Profile;
 use server::testing::Options;
 use wire::operation::{Operation, Per};
@@ -64,4 +65,27 @@ async fn nothing_is_limited_unless_the_operator_says_so() {
     for _ in 0..200 {
         world.say().await;
     }
+}
+
+/// Texts are counted by their sender, each recipient for itself.
+#[tokio::test]
+async fn senders_of_texts_stop_at_their_own_limit() {
+    let world = limited().await;
+    rest(&world);
+    let ask = |from: &str, count: usize| {
+        let to: Vec<_> = (0..count).map(|n| json!({ "to": format!("+1425555{n:04}") })).collect();
+        let body = json!({ "from": from, "smsRecipients": to, "message": "hello" });
+        world.test.call("POST", "/sms").signed().json(&body).send()
+    };
+    for _ in 0..6 {
+        let _ = ask("CONTOSO", 100).await.expect(202);
+    }
+    let refused = ask("FABRIKAM", 1).await.expect(429);
+    assert!(
+        (1..=60).contains(&refused.header("retry-after").parse::<u64>().unwrap()),
+        "names share one limit"
+    );
+    let _ = ask("55555", 100).await.expect(202);
+    rest(&world);
+    let _ = ask("CONTOSO", 1).await.expect(202);
 }

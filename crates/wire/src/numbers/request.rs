@@ -8,11 +8,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{MAX_LOOKUPS, MAX_PREFIXES, MAX_QUANTITY, MAX_RESERVATION_CHANGES};
+use crate::ApiError;
 use crate::json::{self, Object};
-use crate::{ApiError, Query};
-
-/// The longest name of a place in a query, in bytes.
-const MAX_PLACE: usize = 128;
 
 /// The country in a path, in capitals.
 ///
@@ -56,11 +53,11 @@ where
     })
 }
 
-fn kind(text: &str) -> Result<NumberType, ApiError> {
+pub(super) fn kind(text: &str) -> Result<NumberType, ApiError> {
     one_of("phoneNumberType", text, NumberType::ALL, NumberType::named, NumberType::name)
 }
 
-fn assignment(text: &str) -> Result<Assignment, ApiError> {
+pub(super) fn assignment(text: &str) -> Result<Assignment, ApiError> {
     one_of("assignmentType", text, Assignment::ALL, Assignment::named, Assignment::name)
 }
 
@@ -357,87 +354,6 @@ impl OperatorLookup {
         let details = raw.options.and_then(|options| options.0.include_additional_operator_details);
         Ok(Self { numbers: numbers.collect::<Result<_, _>>()?, details: details.unwrap_or(false) })
     }
-}
-
-/// The query of area codes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AreaCodes {
-    /// What kind of numbers.
-    pub kind: NumberType,
-    /// Who they are for.
-    pub assignment: Option<Assignment>,
-    /// Of which place.
-    pub locality: Option<String>,
-    /// In which state or province.
-    pub division: Option<String>,
-}
-
-impl AreaCodes {
-    /// Reads the query.
-    ///
-    /// # Errors
-    /// 400 when the type is missing, or a value is unknown.
-    pub fn parse(query: &Query<'_>) -> Result<Self, ApiError> {
-        let asked = Offerings::parse(query)?;
-        let missing = || ApiError::validation("phoneNumberType", "phoneNumberType must be given.");
-        Ok(Self {
-            kind: asked.kind.ok_or_else(missing)?,
-            assignment: asked.assignment,
-            locality: place(query, "locality")?,
-            division: place(query, "administrativeDivision")?,
-        })
-    }
-}
-
-/// The query of localities.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Localities {
-    /// What kind of numbers.
-    pub kind: Option<NumberType>,
-    /// In which state or province.
-    pub division: Option<String>,
-}
-
-impl Localities {
-    /// Reads the query.
-    ///
-    /// # Errors
-    /// 400 when a value is unknown.
-    pub fn parse(query: &Query<'_>) -> Result<Self, ApiError> {
-        let kind = Offerings::parse(query)?.kind;
-        Ok(Self { kind, division: place(query, "administrativeDivision")? })
-    }
-}
-
-/// The query of offerings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Offerings {
-    /// What kind of numbers.
-    pub kind: Option<NumberType>,
-    /// Who they are for.
-    pub assignment: Option<Assignment>,
-}
-
-impl Offerings {
-    /// Reads the query.
-    ///
-    /// # Errors
-    /// 400 when a value is unknown.
-    pub fn parse(query: &Query<'_>) -> Result<Self, ApiError> {
-        let given = |text: &&str| !text.is_empty();
-        Ok(Self {
-            kind: query.single("phoneNumberType")?.filter(given).map(kind).transpose()?,
-            assignment: query.single("assignmentType")?.filter(given).map(assignment).transpose()?,
-        })
-    }
-}
-
-fn place(query: &Query<'_>, name: &'static str) -> Result<Option<String>, ApiError> {
-    let Some(text) = query.single(name)?.filter(|text| !text.is_empty()) else { return Ok(None) };
-    if text.len() > MAX_PLACE {
-        return Err(ApiError::validation(name, format!("{name} may have {MAX_PLACE} bytes.")));
-    }
-    Ok(Some(text.to_owned()))
 }
 
 #[cfg(test)]

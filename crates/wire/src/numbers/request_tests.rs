@@ -147,18 +147,7 @@ fn lookups() {
 }
 
 #[test]
-fn queries_and_paths() {
-    let read = |text: &'static str| Query::parse(Some(text)).unwrap();
-    let asked =
-        AreaCodes::parse(&read("phoneNumberType=geographic&locality=New%20York&administrativeDivision=NY"))
-            .unwrap();
-    assert_eq!((asked.locality.as_deref(), asked.division.as_deref()), (Some("New York"), Some("NY")));
-    refused(AreaCodes::parse(&read("assignmentType=person")), "phoneNumberType");
-    refused(Offerings::parse(&read("assignmentType=robot")), "assignmentType");
-    refused(Localities::parse(&read("phoneNumberType=x")), "phoneNumberType");
-    assert_eq!(Offerings::parse(&read("phoneNumberType=")), Ok(Offerings { kind: None, assignment: None }));
-    let long = format!("phoneNumberType=mobile&locality={}", "x".repeat(129));
-    refused(AreaCodes::parse(&Query::parse(Some(&long)).unwrap()), "locality");
+fn countries_and_numbers_in_paths() {
     assert_eq!(country("us"), Ok("US".into()));
     for bad in ["", "USA", "1"] {
         refused(country(bad), "countryCode");

@@ -1,12 +1,14 @@
 //! `POST /sms` and `GET /deliveryReports/{outgoingMessageId}`.
 
 use ::http::{StatusCode, header};
+use post::text::keyword::Kind;
 use wire::ApiError;
+use wire::operation::{Per, Rate};
 use wire::sms::{Recipient, Repeat, SendItem, SendItems, SendOutcome, SendText, not_found};
 
 use super::{answer, desk, is_number};
 use crate::http::{Context, Reply};
-use crate::service::sms::{NewText, NewTexts, Outcome};
+use crate::service::sms::{NewText, NewTexts, Origin, Outcome};
 
 /// `POST /sms`.
 pub(super) async fn send(cx: &Context) -> Result<Reply, ApiError> {
@@ -24,6 +26,7 @@ pub(super) async fn send(cx: &Context) -> Result<Reply, ApiError> {
     {
         return Err(ApiError::validation("smsRecipients.to", "Invalid To phone number format."));
     }
+    count(cx, &from, asked.recipients.len())?;
     let good = |one: &&Recipient| is_number(one.to.expose()) && one.repeat != Repeat::BadDate;
     let recipients = asked.recipients.iter().filter(good).map(|one| NewText {
         to: one.to.clone(),
@@ -55,6 +58,19 @@ pub(super) async fn send(cx: &Context) -> Result<Reply, ApiError> {
         SendItem { to: one.to, outcome }
     });
     Ok(Reply::body(StatusCode::ACCEPTED, SendItems(items.collect()).render()))
+}
+
+/// Counts each text against what its sender may send in a minute (ACS behaviour, section 4).
+fn count(cx: &Context, from: &Origin, texts: usize) -> Result<(), ApiError> {
+    let rate = |bucket, max| Rate { bucket, window_secs: 60, max, per: Per::Resource };
+    let (rate, sender) = match from.kind() {
+        Kind::TollFree => (rate("sms.toll_free", 200), from.list()),
+        Kind::UsShortCode | Kind::OtherShortCode => (rate("sms.short_code", 6_000), from.list()),
+        Kind::Name => (rate("sms.name", 600), None),
+        // ACS documents none: the carrier has its own.
+        Kind::LongCode | Kind::Foreign => return Ok(()),
+    };
+    (0..texts).try_for_each(|_| cx.count_sender(&rate, sender))
 }
 
 /// ACS refuses a whole request whose only recipient is no number at all, and answers an item where it merely is a wrong

@@ -172,7 +172,11 @@ impl Server {
             return Ok(read);
         }
         let error = &read["error"];
-        let message = error["message"].as_str().unwrap_or("The server said no more.").to_owned();
+        let mut message = error["message"].as_str().unwrap_or("The server said no more.").to_owned();
+        for detail in error["details"].as_array().into_iter().flatten() {
+            let (target, said) = (super::text(detail, "target"), super::text(detail, "message"));
+            message.extend(["\n  ", target, ": ", said]);
+        }
         Err(CliError::Answered { status: status.as_u16(), message, hint: hint(status.as_u16()) })
     }
 

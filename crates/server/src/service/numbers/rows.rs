@@ -31,7 +31,7 @@ pub type NumberKey = [u8; 16];
 pub(crate) type ShelfKey = [u8; 16];
 
 /// Kind of scope owned by this service; part of the scope's bytes, so it never changes.
-const SCOPE_HELD: u8 = 13;
+const SCOPE_HELD: u8 = 0x22;
 
 /// What belongs to a number for as long as one resource holds it, and dies when it is released: other services may
 /// seal under it too.

@@ -49,7 +49,8 @@ impl Origin {
     }
 
     /// Under which its recipients' wishes are kept.
-    pub(super) const fn list(&self) -> Option<[u8; 16]> {
+    #[must_use]
+    pub const fn list(&self) -> Option<[u8; 16]> {
         self.list
     }
 

@@ -1,14 +1,9 @@
-//! SMS, its opt-outs and its delivery reports (sms 2021-03-07 to 2026-01-23).
+//! SMS, its opt-outs and its delivery reports (sms 2021-03-07 to 2026-01-23). ACS limits texts by their sender and not
+//! requests (ACS behaviour section 4), so they are counted where the sender is known.
 
 use http::Method;
 
-use crate::operation::{Access, Area, Audit, Body, Operation, Per, Rate};
-
-/// Requests of a resource in a minute. ACS counts texts per sender (ACS behaviour section 4); those limits are counted
-/// where the sender is known, this one keeps a resource from asking more than all its senders may send.
-const SEND: &[Rate] = &[Rate { bucket: "sms.send", window_secs: 60, max: 6_000, per: Per::Resource }];
-const OPT_OUT: &[Rate] = &[Rate { bucket: "sms.opt_outs", window_secs: 60, max: 6_000, per: Per::Resource }];
-const REPORTS: &[Rate] = &[Rate { bucket: "sms.reports", window_secs: 60, max: 6_000, per: Per::Resource }];
+use crate::operation::{Access, Area, Audit, Body, Operation};
 
 const SMS: Operation = Operation {
     name: "sms.send",
@@ -22,7 +17,7 @@ const SMS: Operation = Operation {
     log_table: Some("ACSSMSIncomingOperations"),
     log_name: Some("SMSMessagesSent"),
     body: Body::JSON,
-    rates: SEND,
+    rates: &[],
     success: 202,
     built: true,
 };
@@ -31,7 +26,6 @@ const OPT_OUTS: Operation = Operation {
     versions: &["2025-05-29-preview", "2025-08-01-preview", "2025-09-17", "2026-01-23"],
     permission: "sms/opt_outs/write",
     log_table: Some("ACSOptOutManagementOperations"),
-    rates: OPT_OUT,
     success: 200,
     ..SMS
 };
@@ -46,7 +40,6 @@ pub(super) const ROWS: &[Operation] = &[
         permission: "sms/read",
         log_name: Some("GetDeliveryReport"),
         body: Body::None,
-        rates: REPORTS,
         success: 200,
         ..SMS
     },
