@@ -180,7 +180,7 @@ mod tests {
         let hindi = HINDI.locking();
         assert_eq!(
             (at(&hindi, 0x00), at(&hindi, 0x15), at(&hindi, 0x7f)),
-            (Some('ँ'), Some('ख'), Some('\u{97f}'))
+            (Some('ँ'), Some('क'), Some('\u{97f}'))
         );
         assert_eq!(
             (at(&hindi, 0x4f), at(&hindi, 0x5f), at(&hindi, 0x60)),
