@@ -131,8 +131,9 @@ struct RawCarrier {
     #[serde(default = "any")]
     #[schemars(length(max = 1000), inner(regex(pattern = r"^[0-9]{0,15}$")))]
     prefixes: Vec<String>,
-    /// National language tables (3GPP TS 23.038) that the carrier passes on: "turkish", "spanish", "portuguese". They save
-    /// segments; a carrier that does not know them garbles such texts.
+    /// National language tables (3GPP TS 23.038) that the carrier passes on: "turkish", "spanish", "portuguese", "bengali",
+    /// "gujarati", "hindi", "kannada", "malayalam", "oriya", "punjabi", "tamil", "telugu", "urdu". They save segments; a
+    /// carrier that does not know them garbles such texts.
     #[serde(default)]
     languages: Vec<String>,
     /// Whether the segments of a text are numbered with two octets: rarer mix-ups, one character less a segment.
