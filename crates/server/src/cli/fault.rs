@@ -50,14 +50,6 @@ pub enum CliError {
         /// Why, in words.
         why: String,
     },
-    /// A cell's way out for mail cannot be used.
-    #[error("the mail of the cell {geography} cannot leave: {why}")]
-    Mail {
-        /// Its geography.
-        geography: String,
-        /// Why, in words.
-        why: String,
-    },
     /// A folder cannot be made or used.
     #[error("the folder {} cannot be used: {}", path.display(), fault.kind())]
     Folder {

@@ -98,6 +98,7 @@ impl MailTo {
             dns: Vec::new(),
             ca: std::path::PathBuf::new(),
             allow: Vec::new(),
+            dns: Vec::new(),
         }
     }
 }
