@@ -95,6 +95,7 @@ impl MailTo {
                 login: None,
             },
             sessions,
+            dns: Vec::new(),
             ca: std::path::PathBuf::new(),
             allow: Vec::new(),
         }
