@@ -113,6 +113,14 @@ pub enum CliError {
         "a number given with --number is held by another resource: release it there first, or choose another"
     )]
     NumberTaken,
+    /// The mail of a cell has no way out.
+    #[error("the mail of `{geography}` cannot leave: {why}")]
+    Mail {
+        /// Which cell.
+        geography: String,
+        /// What is wrong.
+        why: String,
+    },
     /// The ready file cannot be written.
     #[error("the ready file {} cannot be written: {}", path.display(), fault.kind())]
     ReadyFile {

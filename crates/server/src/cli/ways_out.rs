@@ -95,7 +95,6 @@ impl MailTo {
                 login: None,
             },
             sessions,
-            dns: Vec::new(),
             ca: std::path::PathBuf::new(),
             allow: Vec::new(),
             dns: Vec::new(),
