@@ -10,7 +10,8 @@ use post::text::assemble::{Assembler, Ends, Header, Part, Script, Taken, decode}
 use post::text::segment::{Coding, Reference, SEGMENT_OCTETS, measure, split};
 
 fuzz_target!(|data: &[u8]| {
-    let Some((&[flags, number], rest)) = data.split_first_chunk::<2>() else { return };
+    let Some((&[high, low, number], rest)) = data.split_first_chunk::<3>() else { return };
+    let flags = u16::from_be_bytes([high, low]);
     let Ok(text) = std::str::from_utf8(rest) else { return };
     let languages: Vec<_> =
         Language::ALL.into_iter().filter(|one| flags >> one.identifier() & 1 == 1).collect();

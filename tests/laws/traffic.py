@@ -1,8 +1,10 @@
-"""Plants canaries in every content field of every operation of identity, chat and SMS, on the ways that succeed and on the
+"""Plants canaries in every content field of every operation of identity, chat, SMS and email, on the ways that succeed and on the
 ways that fail, and reads back what must have been stored: a canary that was never taken in proves nothing."""
 
+import base64
 import json
 import random
+import time
 
 from acs import CHAT, IDENTITY, SMS, Resource, Unexpected, User, escaped
 
@@ -38,6 +40,7 @@ class Traffic:
         self.malformed(ada, thread)
         self.removals(ada, ben)
         self.texts()
+        self.mails()
 
     def texts(self):
         """Texts with canaries as their words, tags, names and numbers, accepted and refused."""
@@ -67,6 +70,48 @@ class Traffic:
             signed("POST", f"/sms/optouts:{verb}?{version}", asked, expect=200)
         send(202, sender="55555")
         signed("GET", f"/deliveryReports/{canary('report')}?{version}", expect=404)
+
+    def mails(self):
+        """Mails with canaries in every field, to one recipient who takes them and one at whom they bounce, and refused ones."""
+        canary, signed, name = self.canary, self.resource.signed, self.resource.authority.split(".")[0]
+        version = "api-version=2025-09-01"
+
+        def send(sender, **more):
+            encoded = base64.b64encode(canary("attachment").encode()).decode()
+            person = {"address": f"{canary('r')}@example.com", "displayName": canary("display name")}
+            asked = {
+                "senderAddress": sender,
+                "content": {key: canary(key) for key in ("subject", "plainText", "html")},
+                "recipients": {
+                    "to": [person, {"address": f"bounce+{canary('b')}@example.com"}],
+                    "cc": [{"address": f"{canary('cc')}@example.com"}],
+                    "bcc": [{"address": f"{canary('bcc')}@example.com"}],
+                },
+                "replyTo": [{"address": f"{canary('reply')}@example.com"}],
+                "headers": {"X-Canary": canary("header")},
+                "attachments": [
+                    {"name": canary("file") + ".txt", "contentType": "text/plain", "contentInBase64": encoded}
+                ],
+                **more,
+            }
+            return signed("POST", f"/emails:send?{version}", asked)
+
+        status, _, made = send(f"donotreply@{name}.chancery.test")
+        if status == 202:
+            for _ in range(200):
+                _, _, found = signed("GET", f"/emails/operations/{made['id']}?{version}", expect=200)
+                if found["status"] in ("Succeeded", "Failed"):
+                    break
+                time.sleep(0.05)
+            else:
+                raise Unexpected(f"a mail came to no end: {found}")
+        elif status != 404:
+            raise Unexpected(f"a mail was neither taken nor its sender unknown: {status} {made}")
+        status, _, _ = send(f"{canary('sender')}@unlinked.example")
+        if status not in (400, 404):
+            raise Unexpected(f"a sender of no domain got {status}")
+        send(f"donotreply@{name}.chancery.test", attachments=[{"name": canary("bad"), "contentInBase64": "%"}])
+        signed("GET", f"/emails/operations/{canary('operation')}?{version}")
 
     def user(self) -> User:
         """A new user whose token is watched for."""

@@ -78,13 +78,6 @@ def test_versions_are_per_area(server, alpha):
 @pytest.mark.parametrize(
     "method, path",
     [
-        ("POST", "/emails:send?api-version=2025-09-01"),
-        ("GET", "/emails/operations/x?api-version=2023-03-31"),
-        ("POST", "/sms?api-version=2021-03-07"),
-        ("POST", "/sms/optouts:add?api-version=2025-05-29-preview"),
-        ("GET", "/phoneNumbers?api-version=2025-06-01"),
-        ("POST", "/availablePhoneNumbers/countries/US/:search?api-version=2025-06-01"),
-        ("GET", "/sip?api-version=2023-03-01"),
         ("POST", "/rooms?api-version=2025-03-13"),
         ("GET", "/rooms/12345678901234567/participants?api-version=2025-03-13"),
         ("POST", "/calling/callConnections?api-version=2026-03-12"),

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
 use post::smpp::frame::{self, Frame};
-use post::smpp::pdu::status;
+use post::smpp::pdu::{self, status};
 use rusmpp::pdus::{
     BindReceiverResp, BindTransceiverResp, BindTransmitterResp, DeliverSm, SubmitSm, SubmitSmResp,
 };
@@ -71,10 +71,10 @@ impl Client<'_> {
                 self.say(status::OK, command, BindTransceiverResp::new(name, version));
             }
             (CommandId::BindTransmitter, _) => {
-                self.say(status::OK, command, BindTransmitterResp::new(name, version))
+                self.say(status::OK, command, BindTransmitterResp::new(name, version));
             }
             (CommandId::BindReceiver, _) => {
-                self.say(status::OK, command, BindReceiverResp::new(name, version))
+                self.say(status::OK, command, BindReceiverResp::new(name, version));
             }
             (CommandId::EnquireLink, _) => self.say(status::OK, command, Pdu::EnquireLinkResp),
             (CommandId::Unbind, _) => {
@@ -138,7 +138,7 @@ impl Client<'_> {
     }
 }
 
-/// `text` and the zero behind it; empty when it does not fit.
+/// A text of a PDU; the numbers and names here always fit.
 fn c_octets<const MAX: usize>(text: &str) -> COctetString<1, MAX> {
-    COctetString::from_string(format!("{text}\0")).unwrap_or_else(|_| COctetString::empty())
+    pdu::c_octets(text).unwrap_or_else(COctetString::empty)
 }

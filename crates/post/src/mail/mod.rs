@@ -32,8 +32,8 @@ pub mod compose;
 pub mod header;
 pub mod reply;
 pub mod report;
-pub mod submitted;
 pub mod sts;
+pub mod submitted;
 pub mod verp;
 
 pub use address::{Address, InvalidAddress};

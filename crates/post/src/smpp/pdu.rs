@@ -121,10 +121,10 @@ pub fn bind(credentials: Credentials<'_>, role: Role) -> Option<Pdu> {
     })
 }
 
-fn c_octets<const MAX: usize>(text: &str) -> Option<COctetString<1, MAX>> {
-    let mut octets = text.as_bytes().to_vec();
-    octets.push(0);
-    COctetString::from_vec(octets).ok()
+/// A text of a PDU; `None` when it is not ASCII, or has no room beside the zero that ends it.
+#[must_use]
+pub fn c_octets<const MAX: usize>(text: &str) -> Option<COctetString<1, MAX>> {
+    COctetString::from_string(text.to_owned()).ok()
 }
 
 /// A text's addresses, as PDUs have them.
@@ -272,7 +272,7 @@ impl<'p> Extras<'p> {
         for value in tlvs.iter().filter_map(Tlv::value) {
             match value {
                 TlvValue::MessagePayload(payload) => {
-                    extras.payload = Some(payload.value.clone().into_bytes())
+                    extras.payload = Some(payload.value.clone().into_bytes());
                 }
                 TlvValue::ReceiptedMessageId(id) => extras.receipt.message_id = Some(id.as_str()),
                 TlvValue::MessageState(state) => extras.receipt.state = Some((*state).into()),

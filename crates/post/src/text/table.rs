@@ -2,6 +2,8 @@
 //! language tables of annex A. Each is written as its 128 characters in order, sixteen a row. A blank anywhere but at
 //! 0x20 is a code without a character, `\u{1b}` is the escape to the extension table.
 
+mod brahmic;
+
 use super::alphabet::Language;
 
 /// The default alphabet.
@@ -84,19 +86,37 @@ const PORTUGUESE_SINGLE: &str = concat!(
 );
 
 /// The locking shift table of a language; Spanish has none.
-pub(super) const fn locking(language: Language) -> Option<&'static str> {
-    match language {
-        Language::Turkish => Some(TURKISH_LOCKING),
-        Language::Spanish => None,
-        Language::Portuguese => Some(PORTUGUESE_LOCKING),
-    }
+pub(super) fn locking(language: Language) -> Option<String> {
+    Some(match language {
+        Language::Turkish => TURKISH_LOCKING.to_owned(),
+        Language::Spanish => return None,
+        Language::Portuguese => PORTUGUESE_LOCKING.to_owned(),
+        Language::Urdu => brahmic::URDU_LOCKING.to_owned(),
+        _ => script(language)?.locking(),
+    })
 }
 
 /// The single shift table of a language.
-pub(super) const fn single(language: Language) -> &'static str {
+pub(super) fn single(language: Language) -> String {
     match language {
-        Language::Turkish => TURKISH_SINGLE,
-        Language::Spanish => SPANISH_SINGLE,
-        Language::Portuguese => PORTUGUESE_SINGLE,
+        Language::Turkish => TURKISH_SINGLE.to_owned(),
+        Language::Spanish => SPANISH_SINGLE.to_owned(),
+        Language::Portuguese => PORTUGUESE_SINGLE.to_owned(),
+        _ => script(language).map_or_else(brahmic::urdu_single, brahmic::Script::single),
     }
+}
+
+const fn script(language: Language) -> Option<&'static brahmic::Script> {
+    Some(match language {
+        Language::Bengali => &brahmic::BENGALI,
+        Language::Gujarati => &brahmic::GUJARATI,
+        Language::Hindi => &brahmic::HINDI,
+        Language::Kannada => &brahmic::KANNADA,
+        Language::Malayalam => &brahmic::MALAYALAM,
+        Language::Oriya => &brahmic::ORIYA,
+        Language::Punjabi => &brahmic::PUNJABI,
+        Language::Tamil => &brahmic::TAMIL,
+        Language::Telugu => &brahmic::TELUGU,
+        Language::Turkish | Language::Spanish | Language::Portuguese | Language::Urdu => return None,
+    })
 }

@@ -104,7 +104,7 @@ fn whole(segment: &Segment, coding: Coding) -> bool {
 
 proptest! {
     #[test]
-    fn no_segment_is_over_140_octets_or_cut_within_a_character(text in any_text(), long: bool, number: u16, some in 0..4_usize) {
+    fn no_segment_is_over_140_octets_or_cut_within_a_character(text in any_text(), long: bool, number: u16, some in 0..14_usize) {
         let reference = if long { Reference::Long(number) } else { Reference::Short(number as u8) };
         let languages = &Language::ALL[..some.min(Language::ALL.len())];
         let cut = split(&text, languages, reference).unwrap();
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn the_parts_make_the_whole(text in any_text(), some in 0..4_usize) {
+    fn the_parts_make_the_whole(text in any_text(), some in 0..14_usize) {
         let cut = split(&text, &Language::ALL[..some.min(Language::ALL.len())], SHORT).unwrap();
         let body = cut.segments.iter().flat_map(|segment| segment.body.clone()).collect::<Vec<_>>();
         let back = match cut.coding {

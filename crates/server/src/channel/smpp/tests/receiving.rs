@@ -25,7 +25,7 @@ async fn receipts_are_kept_early_late_twice_and_of_nobody() {
     assert_eq!(peer.bring(2, receipt("m1", "DELIVRD")).await, 0, "twice");
     assert_eq!(peer.bring(3, receipt("nobody", "UNDELIV")).await, 0);
     let mut extra = deliver(0x04, 0, b"");
-    extra.push_tlv(Extra::ReceiptedMessageId(COctetString::from_string("m2\0".into()).unwrap()));
+    extra.push_tlv(Extra::ReceiptedMessageId(COctetString::from_string("m2".into()).unwrap()));
     extra.push_tlv(Extra::MessageState(MessageState::Expired));
     assert_eq!(peer.bring(4, extra).await, 0);
     let kept = place.inbox.receipts.lock().unwrap();

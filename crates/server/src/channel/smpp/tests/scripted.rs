@@ -233,7 +233,7 @@ pub(super) fn answer(id: &str) -> SubmitSmResp {
 }
 
 fn c_octets<const MAX: usize>(text: &str) -> COctetString<1, MAX> {
-    COctetString::from_string(format!("{text}\0")).unwrap()
+    post::smpp::pdu::c_octets(text).unwrap()
 }
 
 /// A `deliver_sm`.
