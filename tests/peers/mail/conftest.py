@@ -119,7 +119,8 @@ class World:
 
     def send(self, message: dict) -> str:
         """Sends by the SDK, to the end of its own waiting; the operation's id."""
-        done = self.client.begin_send(message, polling_interval=0.1).result()
+        done = self.client.begin_send(message, polling_interval=0.1).result(120)
+        assert done is not None, (self.postfix.log(), self.server.output()[-4000:])
         assert done["status"] == "Succeeded", done
         return done["id"]
 

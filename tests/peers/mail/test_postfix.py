@@ -2,6 +2,7 @@
 
 import base64
 import re
+import time
 
 import dkim
 import pytest
@@ -50,7 +51,7 @@ def test_a_mail_arrives_over_tls_and_its_signatures_verify(direct):
     [file] = got.iter_attachments()
     assert (file.get_filename(), file.get_content()) == ("plän.pdf", b"%PDF-1" * 1000)
     assert "TLSv1.3" in got["Received"], got["Received"]
-    assert got["Return-Path"].strip("<>") != SENDER, "bounces have an address of their own"
+    assert re.fullmatch(r"<b-[a-z2-7]{61}@out\.contoso\.example>", got["Return-Path"]), "bounces have their own address"
     assert "rsa-sha256" in signatures(raw, direct.dns)
     assert all(byte < 128 for byte in raw)
 
@@ -59,9 +60,9 @@ def test_a_changed_mail_does_not_verify(direct):
     direct.send(message(f"eve@{THEIRS}"))
     [raw] = direct.postfix.wait("eve")
     assert signatures(raw, direct.dns)
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, dkim.DKIMException)):
         signatures(raw.replace(b"Tomorrow", b"Yesterday"), direct.dns)
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, dkim.DKIMException)):
         signatures(raw.replace(b"Subject: Your", b"Subject: My"), direct.dns)
 
 
@@ -96,9 +97,13 @@ def test_domains_that_take_no_mail(direct):
 def test_a_mail_waits_for_a_server_that_is_away(direct):
     direct.postfix.stop()
     try:
-        mail = direct.send(message(f"late@{THEIRS}"))
+        # The operation is at its end when the mail is out for delivery, which it is not yet.
+        poller = direct.client.begin_send(message(f"late@{THEIRS}"), polling_interval=1)
+        time.sleep(2)
+        assert not poller.done()
     finally:
         direct.postfix.start()
+    mail = poller.result(120)["id"]
     assert direct.fates(mail, 120) == {f"late@{THEIRS}": "Delivered"}
     assert len(direct.postfix.raw("late")) == 1
 

@@ -116,6 +116,9 @@ pub(super) fn set_up(cells: &[CellConfig], setup: &mut MailSetup) {
             if smart.contains(geography) { SMART_HOST.to_owned() } else { domain.to_owned() }
         },
     );
+    if let Some(mail) = cells.iter().find_map(|cell| cell.mail.as_ref()) {
+        mail.hostname.clone_into(&mut setup.hostname);
+    }
     let mut dns = cells.iter().filter_map(|cell| cell.mail.as_ref()).map(|mail| mail.dns.as_slice());
     match Resolver::new(dns.find(|servers| !servers.is_empty()).unwrap_or_default()) {
         Ok(resolver) => setup.lookup = Arc::new(Texts(resolver)),

@@ -51,10 +51,11 @@ impl Serve {
         let mail_in = config.smtp.as_ref().map(MailIn::listen).transpose()?.unwrap_or_default();
         let Config { cells, events, limits, rates, smtp, .. } = config;
         let mut mail = MailSetup::default();
+        mailout::set_up(&cells, &mut mail);
+        // Where bounces are taken is where they must come to.
         if let Some(smtp) = &smtp {
             smtp.hostname.as_str().clone_into(&mut mail.hostname);
         }
-        mailout::set_up(&cells, &mut mail);
         let ports = Ports::of(&mail_in);
         let plan = Plan {
             doors: vec![door],

@@ -14,6 +14,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// Our own crates: what they log is under our rules.
 const OURS: [&str; 6] = ["base::", "guard::", "lake::", "policy::", "server::", "store::"];
 
+/// Libraries that name in their warnings what they were asked for: the domains of recipients.
+const SILENT: [&str; 3] = ["hickory_net", "hickory_proto", "hickory_resolver"];
+
 /// How a line looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -50,9 +53,11 @@ impl From<Detail> for Level {
 }
 
 /// Events of our own crates up to `detail`; of all others warnings, whatever the detail: their debug lines may quote
-/// statements and headers.
+/// statements and headers. Of [`SILENT`] ones nothing.
 fn filter(detail: Detail) -> Targets {
-    Targets::new().with_default(LevelFilter::WARN).with_targets(OURS.map(|name| (name, Level::from(detail))))
+    let all = Targets::new().with_default(LevelFilter::WARN);
+    all.with_targets(OURS.map(|name| (name, Level::from(detail))))
+        .with_targets(SILENT.map(|name| (name, LevelFilter::OFF)))
 }
 
 /// Starts logging for the process. Does nothing when logging has begun before.
@@ -93,6 +98,10 @@ mod tests {
                 assert!(!filter.would_enable(library, &Level::DEBUG), "{library}");
             }
             assert!(filter.would_enable("store::engine", &Level::ERROR));
+            assert!(filter.would_enable("hyper::proto", &Level::WARN));
+            for silent in ["hickory_net::dnssec", "hickory_proto", "hickory_resolver::name_server"] {
+                assert!(!filter.would_enable(silent, &Level::ERROR), "{silent}: it names domains of recipients");
+            }
         }
         assert!(filter(Detail::Debug).would_enable("server::net", &Level::DEBUG));
         assert!(!filter(Detail::Warn).would_enable("server::net", &Level::INFO));
