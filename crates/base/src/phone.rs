@@ -21,7 +21,7 @@ pub struct PhoneNumber(Personal<String>);
 
 /// Why a text is no telephone number. It does not quote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a phone number is a plus sign and 7 to 15 digits, such as +14255550123")]
+#[error("a phone number is a plus sign and 7 to 15 digits, such as +442079460000")]
 pub struct InvalidNumber;
 
 impl PhoneNumber {

@@ -13,7 +13,7 @@ const BEGIN: &str = "<!-- generated:operations -->\n";
 const END: &str = "<!-- /generated:operations -->";
 
 /// The areas of the table, in the order of the page, with their names.
-const AREAS: [(&str, &str); 16] = [
+const AREAS: [(&str, &str); 19] = [
     ("identity", "Identity"),
     ("chat", "Chat"),
     ("sms", "SMS"),
@@ -28,6 +28,9 @@ const AREAS: [(&str, &str); 16] = [
     ("relays", "Network traversal"),
     ("arm", "Control plane"),
     ("logs", "Log queries"),
+    ("operator", "The operator's plane"),
+    ("outbox", "Development outbox"),
+    ("events", "Events"),
     ("token", "Tokens"),
     ("health", "Health"),
 ];

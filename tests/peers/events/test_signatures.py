@@ -129,7 +129,7 @@ def test_the_question_to_a_cloud_events_webhook_is_signed(server, hooks):
 
 def test_another_geography_has_another_key(server):
     here = Keys(server).keys
-    answer = raw.request(server, "GET", DIRECTORY, [("Host", server.resource("beta").host)])
+    answer = raw.request(server, "GET", DIRECTORY, host=server.resource("beta").host)
     there = {key["kid"] for key in json.loads(answer.body)["keys"]}
     assert there and not there & set(here)
     assert all("d" not in key for key in here.values())

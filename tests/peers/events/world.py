@@ -4,9 +4,15 @@ import json
 import time
 import urllib.parse
 
-from azure.communication.chat import ChatClient, ChatParticipant, CommunicationTokenCredential
+from azure.communication.chat import (
+    ChatClient,
+    ChatParticipant,
+    ChatThreadClient,
+    CommunicationTokenCredential,
+)
 from azure.communication.email import EmailClient
 from azure.communication.identity import CommunicationIdentityClient
+from azure.communication.phonenumbers import PhoneNumbersClient
 from azure.communication.sms import SmsClient
 from support import outbox
 
@@ -74,10 +80,9 @@ class Talk:
         self.tls = {"connection_verify": server.ca_file}
         identities = CommunicationIdentityClient.from_connection_string(entry.connection_string, **self.tls)
         made = [identities.create_user_and_token(["chat"]) for _ in range(count)]
-        self.users = [user for user, _ in made]
-        self.clients = [
-            ChatClient(entry.endpoint, CommunicationTokenCredential(token.token), **self.tls) for _, token in made
-        ]
+        self.endpoint, self.users = entry.endpoint, [user for user, _ in made]
+        self.credentials = [CommunicationTokenCredential(token.token) for _, token in made]
+        self.clients = [ChatClient(self.endpoint, credential, **self.tls) for credential in self.credentials]
 
     def thread(self, *members, topic="Plans"):
         people = [ChatParticipant(identifier=self.users[n], display_name=f"User {n}") for n in members]
@@ -85,7 +90,7 @@ class Talk:
         return made.chat_thread.id
 
     def at(self, n, thread):
-        return self.clients[n].get_chat_thread_client(thread)
+        return ChatThreadClient(self.endpoint, self.credentials[n], thread, **self.tls)
 
 
 def everything_of_chat(server):
@@ -111,6 +116,14 @@ def send_text(server, to, resource="alpha"):
     (sent,) = client.send("CONTOSO", to, "hello", enable_delivery_report=True, tag="blue")
     assert sent.successful, sent
     return sent.message_id
+
+
+def own_number(server, resource="alpha"):
+    """The number that `dev` gives a resource."""
+    client = PhoneNumbersClient.from_connection_string(
+        server.resource(resource).connection_string, connection_verify=server.ca_file
+    )
+    return next(iter(client.list_purchased_phone_numbers())).phone_number
 
 
 def send_mail(server, to, resource="alpha"):

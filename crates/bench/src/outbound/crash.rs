@@ -69,9 +69,9 @@ pub(crate) async fn run(args: &QueueCrashArgs) -> Result<bool> {
     let taken = sink.taken();
     let outcome = judge(&accepted, kills, statuses, &taken, args.sessions);
     if args.common.json {
-        report::print_json(&outcome)?
+        report::print_json(&outcome)?;
     } else {
-        report::print(&outcome.text())
+        report::print(&outcome.text());
     }
     Ok(outcome.good())
 }

@@ -86,9 +86,9 @@ pub(crate) async fn run(args: &EmailArgs) -> Result<bool> {
     running.stop().await?;
     let report = Report::new(host.engine.name(), args, found);
     if args.common.json {
-        report::print_json(&report)?
+        report::print_json(&report)?;
     } else {
-        report::print(&report.text())
+        report::print(&report.text());
     }
     Ok(report::passed(&report.checks))
 }

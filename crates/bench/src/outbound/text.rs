@@ -85,9 +85,9 @@ pub(crate) async fn run(args: &SmsArgs) -> Result<bool> {
     running.stop().await?;
     let report = Report::new(host.engine.name(), args, chancery, peer);
     if args.common.json {
-        report::print_json(&report)?
+        report::print_json(&report)?;
     } else {
-        report::print(&report.text())
+        report::print(&report.text());
     }
     Ok(report::passed(&report.checks))
 }

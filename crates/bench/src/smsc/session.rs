@@ -71,10 +71,10 @@ impl Client<'_> {
                 self.say(status::OK, command, BindTransceiverResp::new(name, version));
             }
             (CommandId::BindTransmitter, _) => {
-                self.say(status::OK, command, BindTransmitterResp::new(name, version))
+                self.say(status::OK, command, BindTransmitterResp::new(name, version));
             }
             (CommandId::BindReceiver, _) => {
-                self.say(status::OK, command, BindReceiverResp::new(name, version))
+                self.say(status::OK, command, BindReceiverResp::new(name, version));
             }
             (CommandId::EnquireLink, _) => self.say(status::OK, command, Pdu::EnquireLinkResp),
             (CommandId::Unbind, _) => {

@@ -105,7 +105,7 @@ fn records_that_no_client_can_use() {
         Tlsa { matching: 3, ..good.clone() },
         Tlsa { matching: 2, ..good.clone() },
         Tlsa { data: vec![], ..good.clone() },
-        Tlsa { matching: 0, data: vec![], ..good.clone() },
+        Tlsa { matching: 0, data: vec![], ..good },
     ] {
         assert!(!bad.is_usable(), "{bad:?}");
     }

@@ -32,6 +32,7 @@ pub mod compose;
 pub mod header;
 pub mod reply;
 pub mod report;
+pub mod sts;
 pub mod submitted;
 pub mod verp;
 

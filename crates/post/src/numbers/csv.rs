@@ -180,7 +180,7 @@ fn range(text: &str) -> Result<(u64, u64), String> {
         let number: PhoneNumber = text
             .trim()
             .parse()
-            .map_err(|_| "number is no number: write it as +14255550123, or as first..last")?;
+            .map_err(|_| "number is no number: write it as +442079460000, or as first..last")?;
         let digits = number.digits();
         Ok((digits.parse().map_err(|_| "number is no number")?, digits.len()))
     };

@@ -99,7 +99,7 @@ fn each_fault_is_told_by_its_line() {
         (",-1,,,,,,,,,", "cost is"),
         (",,US$,,,,,,,,", "currency is"),
         (",,,4a5,,,,,,,", "area_code is"),
-        (",,,555,,,,,,,", "does not begin with"),
+        (",,,999,,,,,,,", "does not begin with"),
         (",,,,,,Washington,,,,", "division_name needs"),
         (",,,,,,,yes,,,", "not_for_resale is"),
         (",,,,,,,,,234,", "need the name"),

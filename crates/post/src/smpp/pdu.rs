@@ -272,7 +272,7 @@ impl<'p> Extras<'p> {
         for value in tlvs.iter().filter_map(Tlv::value) {
             match value {
                 TlvValue::MessagePayload(payload) => {
-                    extras.payload = Some(payload.value.clone().into_bytes())
+                    extras.payload = Some(payload.value.clone().into_bytes());
                 }
                 TlvValue::ReceiptedMessageId(id) => extras.receipt.message_id = Some(id.as_str()),
                 TlvValue::MessageState(state) => extras.receipt.state = Some((*state).into()),

@@ -26,9 +26,9 @@ impl Keyword {
             return None;
         }
         let is = |known: &&str| word.eq_ignore_ascii_case(known);
-        if STOP.iter().any(|known| is(&known)) {
+        if STOP.iter().any(&is) {
             Some(Self::Stop)
-        } else if START.iter().any(|known| is(&known)) {
+        } else if START.iter().any(is) {
             Some(Self::Start)
         } else {
             word.eq_ignore_ascii_case("HELP").then_some(Self::Help)

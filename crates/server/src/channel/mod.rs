@@ -2,6 +2,8 @@
 //! keeps nothing, retries nothing and decides nothing of the product. It must never know the store.
 
 pub mod capture;
+pub mod dns;
+pub mod mx;
 pub mod postmaster;
 pub mod smpp;
 pub mod smtp;

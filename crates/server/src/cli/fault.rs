@@ -114,7 +114,7 @@ pub enum CliError {
     )]
     NumberTaken,
     /// The mail of a cell has no way out.
-    #[error("the mail of `{geography}`: {why}")]
+    #[error("the mail of `{geography}` cannot leave: {why}")]
     Mail {
         /// Which cell.
         geography: String,

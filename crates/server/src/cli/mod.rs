@@ -11,7 +11,7 @@ mod fault;
 mod hooks;
 mod machine;
 mod mail;
-mod mailers;
+mod mailout;
 mod node;
 mod operate;
 mod serve;

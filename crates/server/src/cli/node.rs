@@ -15,9 +15,8 @@ use super::captured::Captured;
 use super::carriers::Carriers;
 use super::hooks::Hooks;
 use super::mail::MailIn;
-use super::mailers;
 use super::signals::{Asked, Signals};
-use super::{CliError, cells};
+use super::{CliError, cells, mailout};
 use crate::config::{CellConfig, EngineConfig, EventsConfig, RateProfile, ResourceName};
 use crate::directory::{Directory, ResourceEntry};
 use crate::http::operator::OperatorToken;
@@ -98,36 +97,8 @@ impl Node {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let rng: Arc<dyn Rng> = Arc::new(SystemRng);
         let tools = cells::Tools { clock: &clock, rng: &rng, limits: &plan.limits };
-        let mut opened = Vec::new();
-        let mut tokens = Vec::new();
-        for config in &plan.cells {
-            let cell = cells::open(config, &tools).await?;
-            let keys = CellTokens::open(&cell).await.map_err(|fault| CliError::Cell {
-                geography: config.geography.as_str().to_owned(),
-                why: fault.to_string(),
-            })?;
-            opened.push(cell);
-            tokens.push(Arc::new(keys));
-        }
-        let (mut entries, mut served) = (Vec::new(), Vec::new());
-        for placed in plan.resources {
-            let (cell, tokens) = (&opened[placed.cell], &tokens[placed.cell]);
-            let resource = ensure(cell, &placed, &*rng).await?;
-            served.push(Served {
-                name: placed.name.clone(),
-                geography: cell.geography().as_str().to_owned(),
-                primary_key: resource.primary_key().unwrap_or_else(|| Secret::new(String::new())),
-            });
-            let entry = ResourceEntry::new(
-                resource.id,
-                placed.name.as_str().to_owned(),
-                cell.clone(),
-                resource.access_keys,
-                Arc::clone(tokens),
-                placed.public_hosts,
-            );
-            entries.push(Arc::new(entry.with_senders(placed.senders)));
-        }
+        let (opened, tokens) = open_cells(&plan.cells, &tools).await?;
+        let (entries, served) = settle(plan.resources, &opened, &tokens, &*rng).await?;
         let stop = Stop::new();
         let timeouts = Timeouts::from(&plan.limits);
         let limits = Arc::new(plan.limits);
@@ -157,7 +128,7 @@ impl Node {
         }
         // Where a cell has a way out of its own, that is taken and not the outbox.
         let (couriers, carriers) = Carriers::attach(app.state(), &plan.cells, &opened, couriers)?;
-        let couriers = mailers::attach(app.state(), &plan.cells, &opened, couriers)?;
+        let couriers = mailout::attach(app.state(), &plan.cells, couriers)?;
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
         let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
         let (doors, certificates, mail_in) = (plan.doors, plan.certificates, plan.mail_in);
@@ -234,6 +205,53 @@ impl Node {
         }
         begun
     }
+}
+
+/// Opens each cell, and the keys that sign its tokens.
+async fn open_cells(
+    configs: &[CellConfig],
+    tools: &cells::Tools<'_>,
+) -> Result<(Vec<Cell>, Vec<Arc<CellTokens>>), CliError> {
+    let (mut opened, mut tokens) = (Vec::new(), Vec::new());
+    for config in configs {
+        let cell = cells::open(config, tools).await?;
+        let keys = CellTokens::open(&cell).await.map_err(|fault| CliError::Cell {
+            geography: config.geography.as_str().to_owned(),
+            why: fault.to_string(),
+        })?;
+        opened.push(cell);
+        tokens.push(Arc::new(keys));
+    }
+    Ok((opened, tokens))
+}
+
+/// Opens each resource in its cell, making what is new.
+async fn settle(
+    resources: Vec<Placed>,
+    cells: &[Cell],
+    tokens: &[Arc<CellTokens>],
+    rng: &dyn Rng,
+) -> Result<(Vec<Arc<ResourceEntry>>, Vec<Served>), CliError> {
+    let (mut entries, mut served) = (Vec::new(), Vec::new());
+    for placed in resources {
+        let (cell, tokens) = (&cells[placed.cell], &tokens[placed.cell]);
+        let resource = ensure(cell, &placed, rng).await?;
+        served.push(Served {
+            name: placed.name.clone(),
+            geography: cell.geography().as_str().to_owned(),
+            primary_key: resource.primary_key().unwrap_or_else(|| Secret::new(String::new())),
+        });
+        let entry = ResourceEntry::new(
+            resource.id,
+            placed.name.as_str().to_owned(),
+            cell.clone(),
+            resource.access_keys,
+            Arc::clone(tokens),
+            placed.public_hosts,
+        );
+        entries.push(Arc::new(entry.with_senders(placed.senders)));
+    }
+    Ok((entries, served))
 }
 
 /// Who carries what leaves the house.

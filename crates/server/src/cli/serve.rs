@@ -8,9 +8,9 @@ use base::{Clock, SystemClock};
 use clap::Args;
 use guard::signature::AccessKey;
 
-use super::CliError;
 use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
+use super::{CliError, mailout};
 use crate::config::{Certificate, Config, ResourceConfig, TextSender};
 use crate::dev::authority;
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
@@ -54,6 +54,7 @@ impl Serve {
         if let Some(smtp) = &smtp {
             smtp.hostname.as_str().clone_into(&mut mail.hostname);
         }
+        mailout::set_up(&cells, &mut mail);
         let ports = Ports::of(&mail_in);
         let plan = Plan {
             doors: vec![door],
@@ -104,7 +105,8 @@ fn place(config: &Config) -> Result<Vec<Placed>, CliError> {
         };
         let public_hosts = hosts(config, resource, at == 0);
         let name = resource.name.clone();
-        let senders = Senders::parse(resource.text_senders.iter().map(TextSender::as_str)).unwrap_or_default();
+        let senders =
+            Senders::parse(resource.text_senders.iter().map(TextSender::as_str)).unwrap_or_default();
         placed.push(Placed { id: None, name, cell, first_key, public_hosts, senders });
     }
     Ok(placed)

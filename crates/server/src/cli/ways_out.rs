@@ -97,6 +97,7 @@ impl MailTo {
             sessions,
             ca: std::path::PathBuf::new(),
             allow: Vec::new(),
+            dns: Vec::new(),
         }
     }
 }
@@ -140,7 +141,9 @@ mod tests {
         assert_eq!(read, MailTo { host: "127.0.0.1".into(), port: 2525 });
         let six: MailTo = "smtp://[::1]:25".parse().unwrap();
         assert_eq!(six.host, "::1");
-        for bad in ["", "127.0.0.1:25", "smtp://", "smtp://host", "smtp://host:0", "smtp://host:x", "smtp://a b:1"] {
+        for bad in
+            ["", "127.0.0.1:25", "smtp://", "smtp://host", "smtp://host:0", "smtp://host:x", "smtp://a b:1"]
+        {
             assert!(bad.parse::<MailTo>().is_err(), "{bad}");
         }
     }

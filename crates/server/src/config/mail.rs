@@ -36,6 +36,8 @@ pub struct MailConfig {
     pub ca: PathBuf,
     /// Networks that may be reached although they are not of the public internet.
     pub allow: Vec<Network>,
+    /// Name servers to ask; none for those of the system. They must pass on DNSSEC for DANE to be used.
+    pub dns: Vec<SocketAddr>,
 }
 
 /// Where mail goes.
@@ -54,8 +56,6 @@ pub enum MailRoute {
     },
     /// To the servers of each destination, as the DNS names them.
     Direct {
-        /// Name servers to ask; none for those of the system. They must validate DNSSEC for DANE to be used.
-        dns: Vec<SocketAddr>,
         /// The port of the destination's servers.
         port: u16,
     },
@@ -108,7 +108,7 @@ pub(super) struct RawMail {
     #[serde(default)]
     #[schemars(with = "String")]
     ca: Option<PathBuf>,
-    /// Without a smart host: name servers to ask, such as ["127.0.0.1:53"]; without it those of the system.
+    /// Name servers to ask about destinations and senders' domains, such as ["127.0.0.1:53"]; without it those of the system.
     #[serde(default)]
     dns: Vec<String>,
     /// Without a smart host: the port of the destinations' servers, for networks of one's own; 25 without it.
@@ -126,6 +126,7 @@ const fn sessions() -> usize {
 
 impl RawMail {
     pub(super) fn check(self, at: &str, document: &mut Document<'_>) -> Option<MailConfig> {
+        const DNS: &str = "write an address and a port such as \"127.0.0.1:53\"";
         const HOSTNAME: &str = "write our DNS name: hostname = \"mail.example.org\"";
         let key = |name: &str| format!("{at}.{name}");
         let hostname = match self.hostname.as_deref() {
@@ -142,13 +143,13 @@ impl RawMail {
         let allow =
             list(&self.allow, &key("allow"), "no network", "write one such as \"10.0.0.0/8\"", document);
         let ca = self.ca.clone().unwrap_or_else(|| SYSTEM_CA.into());
+        let dns = list(&self.dns, &key("dns"), "no address with a port", DNS, document);
         let sessions = self.sessions;
         let route = self.route(at, document);
-        Some(MailConfig { hostname: hostname?, route: route?, sessions, ca, allow })
+        Some(MailConfig { hostname: hostname?, route: route?, sessions, ca, allow, dns })
     }
 
     fn route(self, at: &str, document: &mut Document<'_>) -> Option<MailRoute> {
-        const DNS: &str = "write an address and a port such as \"127.0.0.1:53\"";
         let key = |name: &str| format!("{at}.{name}");
         let Some(smart) = &self.smart_host else {
             let given = [
@@ -163,13 +164,10 @@ impl RawMail {
                     "take it out, or write smart_host",
                 );
             }
-            let dns = list(&self.dns, &key("dns"), "no address with a port", DNS, document);
-            return Some(MailRoute::Direct { dns, port: self.port.unwrap_or(RELAY) });
+            return Some(MailRoute::Direct { port: self.port.unwrap_or(RELAY) });
         };
-        for (name, given) in [("dns", !self.dns.is_empty()), ("port", self.port.is_some())] {
-            if given {
-                document.problem(&key(name), "not used with a smart host", "take it out");
-            }
+        if self.port.is_some() {
+            document.problem(&key("port"), "not used with a smart host", "take it out");
         }
         let tls = match self.tls.as_deref() {
             None | Some("required") => MailTls::Required,
@@ -274,18 +272,17 @@ mod tests {
         let config = read("hostname = \"Mail.Example.org\"").unwrap();
         let wanted = MailConfig {
             hostname: "mail.example.org".into(),
-            route: MailRoute::Direct { dns: vec![], port: 25 },
+            route: MailRoute::Direct { port: 25 },
             sessions: 16,
             ca: SYSTEM_CA.into(),
             allow: vec![],
+            dns: vec![],
         };
         assert_eq!(config, wanted);
         let own = "hostname = \"m.example\"\ndns = [\"127.0.0.1:53\"]\nport = 2525\nallow = [\"10.0.0.0/8\"]\nsessions = 256";
         let config = read(own).unwrap();
-        assert_eq!(
-            config.route,
-            MailRoute::Direct { dns: vec!["127.0.0.1:53".parse().unwrap()], port: 2525 }
-        );
+        assert_eq!(config.route, MailRoute::Direct { port: 2525 });
+        assert_eq!(config.dns, ["127.0.0.1:53".parse().unwrap()]);
         assert_eq!((config.sessions, config.allow), (256, vec!["10.0.0.0/8".parse().unwrap()]));
     }
 

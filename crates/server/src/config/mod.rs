@@ -84,6 +84,7 @@ struct RawConfig {
     #[serde(default)]
     #[schemars(with = "smtp::RawSmtp")]
     smtp: Option<smtp::RawSmtp>,
+    #[serde(default)]
     operator: operator::RawOperator,
 }
 

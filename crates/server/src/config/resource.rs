@@ -66,7 +66,10 @@ pub(super) struct RawResource {
     /// What it may send texts from, besides the numbers it holds: "*" for any name, a name such as "CONTOSO", or a short
     /// code with its country, such as "US:12345".
     #[serde(default)]
-    #[schemars(length(max = 1000), inner(regex(pattern = r"^(\*|[A-Z]{2}:[0-9]{3,8}|[A-Za-z0-9+_& -]{1,11})$")))]
+    #[schemars(
+        length(max = 1000),
+        inner(regex(pattern = r"^(\*|[A-Z]{2}:[0-9]{3,8}|[A-Za-z0-9+_& -]{1,11})$"))
+    )]
     text_senders: Vec<String>,
 }
 
@@ -136,7 +139,10 @@ mod tests {
     #[test]
     fn what_texts_may_be_sent_from() {
         for good in ["*", "CONTOSO", "Contoso 1", "US:12345", "GB:654321"] {
-            assert_eq!(TextSender::parse(good).map(|sender| sender.as_str().to_owned()), Some(good.to_owned()));
+            assert_eq!(
+                TextSender::parse(good).map(|sender| sender.as_str().to_owned()),
+                Some(good.to_owned())
+            );
         }
         for bad in ["", "us:12345", "US:1", "US:ABCDE", "12345", "+14255550100", "ABCDEFGHIJKL", "a:b"] {
             assert_eq!(TextSender::parse(bad), None, "{bad}");

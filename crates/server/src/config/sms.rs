@@ -184,25 +184,9 @@ impl RawSms {
 }
 
 impl RawCarrier {
-    fn check(self, at: &str, document: &mut Document<'_>) -> Option<CarrierConfig> {
+    /// Notes what is out of its bounds, and what is of no use.
+    fn judge(&self, at: &str, document: &mut Document<'_>) {
         let key = |name: &str| format!("{at}.{name}");
-        let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        let name =
-            required(self.name.as_deref(), &key("name"), "write a name such as \"carrier-1\"", document);
-        let name = name.filter(|name| {
-            let fits = (1..=32).contains(&name.len()) && name.bytes().all(legal);
-            if !fits {
-                document.problem(
-                    &key("name"),
-                    "this is no name of a carrier",
-                    "write 1 to 32 of A-Z, a-z, 0-9 and -",
-                );
-            }
-            fits
-        });
-        let host = required(self.host.as_deref(), &key("host"), "name the host of its SMS centre", document);
-        let system_id =
-            required(self.system_id.as_deref(), &key("system_id"), "the contract says it", document);
         for (field, text, most) in [
             ("system_id", self.system_id.as_deref(), 15),
             ("system_type", Some(self.system_type.as_str()), 12),
@@ -248,6 +232,28 @@ impl RawCarrier {
                 }
             }
         }
+    }
+
+    fn check(self, at: &str, document: &mut Document<'_>) -> Option<CarrierConfig> {
+        let key = |name: &str| format!("{at}.{name}");
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        let name =
+            required(self.name.as_deref(), &key("name"), "write a name such as \"carrier-1\"", document);
+        let name = name.filter(|name| {
+            let fits = (1..=32).contains(&name.len()) && name.bytes().all(legal);
+            if !fits {
+                document.problem(
+                    &key("name"),
+                    "this is no name of a carrier",
+                    "write 1 to 32 of A-Z, a-z, 0-9 and -",
+                );
+            }
+            fits
+        });
+        let host = required(self.host.as_deref(), &key("host"), "name the host of its SMS centre", document);
+        let system_id =
+            required(self.system_id.as_deref(), &key("system_id"), "the contract says it", document);
+        self.judge(at, document);
         let password = match self.password.as_deref() {
             None => missing(&key("password"), secret::FORM, document),
             Some(text) => SecretRef::parse(text).or_else(|| {

@@ -190,7 +190,7 @@ async fn texts_are_made_to_come_in() {
     let says = test.canary();
     let body = json!({ "from": "+14255550100", "to": "+18335550100", "text": says });
     let receive = || test.call("POST", "/operator/resources/contoso/outbox/receive").operator().json(&body);
-    receive().send().await.expect(503);
+    receive().send().await.expect(400);
     let mut taken = take(&test);
     receive().send().await.expect(200);
     let text = taken.recv().await.unwrap();

@@ -81,7 +81,10 @@ async fn senders_of_texts_stop_at_their_own_limit() {
         let _ = ask("CONTOSO", 100).await.expect(202);
     }
     let refused = ask("FABRIKAM", 1).await.expect(429);
-    assert!((1..=60).contains(&refused.header("retry-after").parse::<u64>().unwrap()), "names share one limit");
+    assert!(
+        (1..=60).contains(&refused.header("retry-after").parse::<u64>().unwrap()),
+        "names share one limit"
+    );
     let _ = ask("55555", 100).await.expect(202);
     rest(&world);
     let _ = ask("CONTOSO", 1).await.expect(202);

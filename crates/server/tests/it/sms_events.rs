@@ -41,8 +41,7 @@ impl Texts {
         let origin = Origin { topic: "topic".to_owned(), base_url: "https://localhost".to_owned() };
         desk.put("all", &body, &origin).await.unwrap();
         let mut reader = cell.read(resource.id()).await.unwrap();
-        let mut rows =
-            reader.scan::<Subscriptions>(KeyRange::all(), Direction::Forward, 2).await.unwrap();
+        let mut rows = reader.scan::<Subscriptions>(KeyRange::all(), Direction::Forward, 2).await.unwrap();
         let (key, row) = rows.pop().unwrap();
         let mut row = row.value().unwrap();
         (row.value.standing, row.value.was_validated) = (Standing::Succeeded, true);
@@ -93,7 +92,10 @@ async fn a_report_is_told_once_and_can_be_read_when_the_text_is_erased() {
     assert_eq!((told.kind.as_str(), &told.id), ("SMSDeliveryReportReceived", &id));
     assert_eq!(told.subject, format!("/phonenumber/{SHORT_CODE}"));
     assert_eq!((&told.data["messageId"], &told.data["deliveryStatus"]), (&json!(id), &json!("Delivered")));
-    assert_eq!((&told.data["from"], &told.data["to"], &told.data["tag"]), (&json!(SHORT_CODE), &json!(TO), &json!("blue")));
+    assert_eq!(
+        (&told.data["from"], &told.data["to"], &told.data["tag"]),
+        (&json!(SHORT_CODE), &json!(TO), &json!("blue"))
+    );
     assert_eq!(told.data["deliveryAttempts"][0]["segmentsSucceeded"], 2);
     assert!(told.data["receivedTimestamp"].as_str().unwrap().starts_with("2026-11-23T08:00:00"));
 }

@@ -182,9 +182,10 @@ fn mailboxes(raw: Option<Vec<RawMailbox>>, path: &str) -> Result<Vec<Mailbox>, A
     raw.unwrap_or_default().into_iter().enumerate().map(read).collect()
 }
 
-fn headers(
-    raw: BTreeMap<String, Option<String>>,
-) -> Result<Vec<(Personal<String>, Personal<String>)>, ApiError> {
+/// Name and value.
+type Pair = (Personal<String>, Personal<String>);
+
+fn headers(raw: BTreeMap<String, Option<String>>) -> Result<Vec<Pair>, ApiError> {
     if raw.len() > MAX_MAIL_HEADERS {
         return Err(ApiError::mail_property("headers"));
     }

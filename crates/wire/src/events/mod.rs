@@ -1,11 +1,9 @@
-//! Event Grid system events on the wire: which there are, their data, and both envelopes (Event Grid schema and
+//! Event Grid system events on the wire: which there are, the data of those of chat, and both envelopes (Event Grid schema and
 //! CloudEvents 1.0). Property names and types are those of `eventgrid-events` 2018-01-01.
 
 mod chat;
 mod envelope;
-mod mail;
 mod subscription;
-mod text;
 
 pub use chat::{
     MessageChanged, MessageData, Metadata, ParticipantChange, ParticipantChanged, ThreadCreated,
@@ -14,12 +12,10 @@ pub use chat::{
 pub use envelope::{
     DeadLetter, Envelope, ValidationRequest, dead_letter, envelope, validation, validation_answer,
 };
-pub use mail::{DeliveryReport, EngagementReport, StatusDetails};
 pub use subscription::{
     EventSchema, MAX_ATTEMPTS, MAX_FILTER, MAX_LABELS, MAX_NAME, MAX_SUBSCRIPTIONS, MAX_TTL_MINUTES, MAX_URL,
     MIN_NAME, SubscriptionBody, SubscriptionPatch, SubscriptionView, check_name,
 };
-pub use text::{DeliveryAttempt, TextDeliveryReport, TextReceived};
 
 /// What the types of all Communication Services events begin with.
 pub const PREFIX: &str = "Microsoft.Communication.";

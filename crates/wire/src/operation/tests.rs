@@ -47,11 +47,10 @@ fn what_is_built_of_acs_is_logged_counted_and_guarded() {
     // ACS has no log table for numbers and SIP routing, and its quotas of them are none of a server of one's own; what an
     // operator does is in the audit log.
     let unlogged = [Area::Product, Area::PhoneNumbers, Area::SipRouting, Area::Arm];
-    let arm = built().filter(|o| o.area == Area::Arm);
-    assert!(
-        arm.clone().all(|o| o.access == Access::Operator && o.name.starts_with("arm.event_subscriptions."))
-    );
-    assert_eq!(arm.count(), 6);
+    let arm: Vec<_> = built().filter(|o| o.area == Area::Arm).collect();
+    let operators =
+        |o: &&Operation| o.access == Access::Operator && o.name.starts_with("arm.event_subscriptions.");
+    assert!(arm.len() == 6 && arm.iter().all(operators));
     for o in built().filter(|o| !unlogged.contains(&o.area)) {
         assert!(o.log_table.is_some() && o.log_name.is_some(), "{}", o.name);
         // Texts are counted by their sender and not by request.

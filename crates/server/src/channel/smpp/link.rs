@@ -94,7 +94,7 @@ impl Link {
                     match ended {
                         Ok(()) => return,
                         Err(why) => {
-                            tracing::warn!(carrier, role = ?self.role, %why, "the connection is gone")
+                            tracing::warn!(carrier, role = ?self.role, %why, "the connection is gone");
                         }
                     }
                 }

@@ -179,10 +179,10 @@ impl SmtpChannel {
             match self.hand_to(hop, parcel).await {
                 Ok(outcomes) => return outcomes,
                 Err(Trouble::Said(reply)) => {
-                    let reason = format!("{} refused the session with {}", hop.host, reply.code);
-                    last = later(Some(told(&reply, &hop.host)), &reason);
+                    let reason = format!("{} refused the session with {}", hop.name, reply.code);
+                    last = later(Some(told(&reply, &hop.name)), &reason);
                 }
-                Err(trouble) => last = later(None, &format!("{}: {trouble}", hop.host)),
+                Err(trouble) => last = later(None, &format!("{}: {trouble}", hop.name)),
             }
         }
         all(parcel, &last)
@@ -236,7 +236,7 @@ fn later(reply: Option<SmtpReply>, reason: &str) -> MailOutcome {
 fn unknown(hop: &Hop, trouble: &Trouble) -> MailOutcome {
     later(
         None,
-        &format!("{}: no answer after the message was sent, it may have been taken: {trouble}", hop.host),
+        &format!("{}: no answer after the message was sent, it may have been taken: {trouble}", hop.name),
     )
 }
 

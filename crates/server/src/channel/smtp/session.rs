@@ -99,7 +99,7 @@ impl Session {
             unread: Vec::new(),
             out: Vec::new(),
             can: Capabilities::default(),
-            host: hop.host.clone(),
+            host: hop.name.clone(),
             timeouts: settings.timeouts,
             parcels: 0,
             fit: true,

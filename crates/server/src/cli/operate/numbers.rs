@@ -142,7 +142,7 @@ fn parts(text: &str, most: usize) -> Vec<String> {
         }
         match parts.last_mut() {
             Some(part) if part.len() + record.len() <= most || part.len() == names.len() => {
-                part.push_str(&record)
+                part.push_str(&record);
             }
             _ => parts.push(format!("{names}{record}")),
         }

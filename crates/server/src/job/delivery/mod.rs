@@ -198,7 +198,11 @@ impl Dispatcher {
             match holds::take_over(entry, now).await {
                 Ok(0) => {}
                 Ok(count) => {
-                    tracing::info!(resource = entry.name(), count, "deliveries go on where they were cut off")
+                    tracing::info!(
+                        resource = entry.name(),
+                        count,
+                        "deliveries go on where they were cut off"
+                    );
                 }
                 Err(error) => tracing::warn!(resource = entry.name(), %error, "the queue could not be read"),
             }

@@ -152,11 +152,14 @@ pub(super) fn signed(
 pub(super) fn target_uri(url: &Personal<String>) -> Personal<String> {
     let Ok(uri) = url.expose().parse::<::http::Uri>() else { return url.clone() };
     let scheme = uri.scheme_str().unwrap_or("https").to_ascii_lowercase();
-    let authority = uri.authority().map_or_else(String::new, |authority| authority.as_str().to_ascii_lowercase());
+    let authority =
+        uri.authority().map_or_else(String::new, |authority| authority.as_str().to_ascii_lowercase());
     let usual = if scheme == "https" { ":443" } else { ":80" };
     let authority = authority.strip_suffix(usual).unwrap_or(&authority);
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    format!("{scheme}://{authority}{path}").into()
+    // A query right after the host has no slash before it, and on the wire it has one (RFC 9112, section 3.2.1).
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    format!("{scheme}://{authority}{slash}{path}").into()
 }
 
 /// What an answer, or that there was none, comes to.

@@ -30,6 +30,7 @@ mod listing;
 mod message;
 mod participant;
 mod receipt;
+mod repeat;
 mod rows;
 pub mod tell;
 mod thread;

@@ -116,9 +116,9 @@ impl Desk<'_> {
     ) -> Result<(), StoreError> {
         let Told { subject, data, own, at, fill } = told;
         let geography = self.cell.geography();
-        let publish = |draft: &mut Draft, kind, subject: String, data: Vec<u8>, to| {
+        let publish = |draft: &mut Draft, kind, subject: String, data: Vec<u8>, to: To| {
             let event = Event { kind, subject: subject.into(), data: Personal::new(data), at, id: None };
-            self.events.publish_to(draft, geography, &event, scope, fill, to)
+            self.events.publish_to(draft, geography, &event, scope, fill, &to)
         };
         if hearers.in_thread {
             publish(draft, hearers.kinds.in_thread, subject.clone(), data.clone(), To::All)?;

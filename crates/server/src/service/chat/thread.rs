@@ -5,6 +5,7 @@ use store::{Direction, Draft, KeyRange, Opened, Reader, ScopeHandle, StoreError,
 
 use super::erasure::KEYS_AT_ONCE;
 use super::participant::NewParticipant;
+use super::repeat::Repeat;
 use super::rows::{
     Body, ErasureRow, Erasures, HINT_RESOURCE, Hint, LiveThread, Memberships, MessageRow, Messages,
     ParticipantRow, Participants, Period, RepeatRow, Repeats, ThreadRow, Threads, author_scope, thread_scope,
@@ -345,37 +346,6 @@ impl Desk<'_> {
             ..standing.live
         };
         Ok(CreatedThread { thread: thread_view(thread, first), unknown })
-    }
-}
-
-/// What a repeatability id leads to.
-#[derive(Default)]
-struct Repeat {
-    first: Option<ThreadId>,
-    version: Option<u64>,
-    expired: Vec<[u8; 16]>,
-}
-
-impl Repeat {
-    /// Remembers `thread` as the first result, against any other that is being made at the same time.
-    fn write(
-        &self,
-        draft: &mut Draft,
-        user: UserId,
-        thread: ThreadId,
-        on: Timestamp,
-        repeat: Option<Repeatability>,
-    ) -> Result<(), ChatError> {
-        let Some(Repeatability { id, request }) = repeat else { return Ok(()) };
-        match self.version {
-            Some(version) => draft.expect_version::<Repeats>(&(user, id), version),
-            None => draft.expect_absent::<Repeats>(&(user, id)),
-        }
-        for old in self.expired.iter().filter(|old| **old != id) {
-            draft.delete::<Repeats>(&(user, *old));
-        }
-        draft.put_in_resource::<Repeats>(&(user, id), &RepeatRow { thread, on, request }, HINT_RESOURCE)?;
-        Ok(())
     }
 }
 

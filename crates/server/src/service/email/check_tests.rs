@@ -52,7 +52,8 @@ fn headers_for_us_are_not_sent_on() {
 #[test]
 fn a_message_id_is_taken_when_it_is_one() {
     let strict = Wishes { validate_message_id: true, ..Wishes::default() };
-    let read = |value: &str, wishes| headers(&with_headers(&[("Message-Id", value)]), wishes).map(|(_, id)| id);
+    let read =
+        |value: &str, wishes| headers(&with_headers(&[("Message-Id", value)]), wishes).map(|(_, id)| id);
     assert_eq!(read("<a@b.c>", strict).unwrap().as_deref(), Some("a@b.c"));
     for bad in ["a@b.c", "<a>", "<a@b.c", "", "<a b@c>", "<a@b@c>"] {
         assert_eq!(read(bad, Wishes::default()).unwrap(), None, "{bad}");
@@ -71,7 +72,9 @@ fn what_is_wrong_with_an_attachment_is_named() {
     named.content_id = Some("a b".to_owned().into());
     for (bad, property) in [(typed, "contentType"), (named, "contentId"), (file("a.exe"), "name")] {
         let all = [file("ok"), bad];
-        let Err(MailError::Property(path)) = attachments(&all, Wishes::default()) else { panic!("{property}") };
+        let Err(MailError::Property(path)) = attachments(&all, Wishes::default()) else {
+            panic!("{property}")
+        };
         assert_eq!(path, format!("attachments[1].{property}"));
         let lenient = Wishes { suppress_invalid_attachment: true, ..Wishes::default() };
         assert_eq!(attachments(&all, lenient).unwrap().len(), 1);

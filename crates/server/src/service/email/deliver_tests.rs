@@ -52,7 +52,8 @@ fn what_a_channel_leaves_out_is_not_lost() {
 
 #[test]
 fn the_kind_of_outcome_counts_where_the_code_says_nothing() {
-    let outcomes = [MailOutcome::Accepted(reply(0, None, "")), MailOutcome::Refused(reply(450, None, "busy"))];
+    let outcomes =
+        [MailOutcome::Accepted(reply(0, None, "")), MailOutcome::Refused(reply(450, None, "busy"))];
     let settled = Settled::from(&[0, 1], &outcomes, false);
     assert_eq!(statuses(&settled), [(0, Status::Delivered), (1, Status::Failed)]);
     assert!(settled.heard && settled.open == 0);

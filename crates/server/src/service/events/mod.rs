@@ -12,8 +12,8 @@ use base::{Personal, Timestamp};
 pub use keys::EventSigner;
 pub use manage::{DeadLetterView, EventDesk, EventsError, Origin, SubscriptionItem, record_standing};
 pub use queue::{
-    Attempt, DEAD_KEPT, LEASE, Lease, Verdict, Waiting, give_back, lease, purge_dead, purge_queue, remove_ended, settle,
-    waiting,
+    Attempt, DEAD_KEPT, LEASE, Lease, Verdict, Waiting, give_back, lease, purge_dead, purge_queue,
+    remove_ended, settle, waiting,
 };
 pub use router::{EventRouter, Lane, Route};
 pub use rows::{

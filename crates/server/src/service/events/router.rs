@@ -87,7 +87,7 @@ impl EventRouter {
         event: &Event,
         scope: &ScopeHandle,
     ) -> Result<(), StoreError> {
-        self.publish_to(draft, geography, event, scope, None, To::All)
+        self.publish_to(draft, geography, event, scope, None, &To::All)
     }
 
     /// The same, with something that is looked up only when the event is told, and to whom it is told.
@@ -101,7 +101,7 @@ impl EventRouter {
         event: &Event,
         scope: &ScopeHandle,
         fill: Option<Fill>,
-        to: To,
+        to: &To,
     ) -> Result<(), StoreError> {
         if !self.listens.load(Ordering::Relaxed) {
             return Ok(());

@@ -107,7 +107,8 @@ impl Configuration {
                     trunk.port = port.unwrap_or(trunk.port);
                 }
                 None => {
-                    self.trunks.push(Trunk { fqdn: name.clone().into(), port: port.ok_or(SipError::NoPort)? });
+                    self.trunks
+                        .push(Trunk { fqdn: name.clone().into(), port: port.ok_or(SipError::NoPort)? });
                 }
             }
         }

@@ -98,7 +98,7 @@ impl TextDesk<'_> {
             subject: subject(&text.to),
             data: received.render().into(),
             at: now,
-            id: Some(received.message_id.clone()),
+            id: Some(received.message_id),
         };
         let scope = draft.new_scope_key(text_scope(&id))?;
         self.with.events.publish(draft, self.cell().geography(), &event, &scope)?;

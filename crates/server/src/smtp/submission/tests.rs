@@ -87,15 +87,10 @@ impl Client<'_> {
     /// Sends, and gives the last line of what came.
     async fn say(&mut self, text: &str) -> String {
         let (mut input, mut out) = (text.as_bytes(), Vec::new());
-        loop {
-            match self.session.take(&mut input, &mut out) {
-                Step::Ask(question) => {
-                    let answer = self.world.submission.answer(&mut self.visit, question).await;
-                    self.waited = answer.after;
-                    self.session.answer(&answer.reply, &mut out);
-                }
-                Step::More | Step::StartTls | Step::Close => break,
-            }
+        while let Step::Ask(question) = self.session.take(&mut input, &mut out) {
+            let answer = self.world.submission.answer(&mut self.visit, question).await;
+            self.waited = answer.after;
+            self.session.answer(&answer.reply, &mut out);
         }
         String::from_utf8(out).unwrap().lines().last().unwrap_or_default().to_owned()
     }

@@ -63,7 +63,9 @@ fn unknown() -> ApiError {
 fn refused(error: &OutboxError) -> ApiError {
     match error {
         OutboxError::Unknown => unknown(),
-        OutboxError::NoInbox => ApiError::service_unavailable(60),
+        OutboxError::NoInbox => {
+            ApiError::bad_request("This server captures nothing: texts come in by its carriers.")
+        }
         OutboxError::Store(error) => service::unavailable(error),
     }
 }

@@ -108,7 +108,7 @@ impl MailDesk<'_> {
         let mut draft = reader.draft();
         drop(reader);
         if known.iter().any(|(key, _, _)| *key == hash) {
-            return Ok(audit(self, &mut draft).map_err(MailError::from)?);
+            return audit(self, &mut draft).map_err(MailError::from);
         }
         let limit = self.limits.mail_domains;
         if known.len() >= limit {
