@@ -77,7 +77,7 @@ function size(bytes) {
 
 function outcome(one) {
   const words = { accepted: "delivered", refused: "refused", later: "put off" };
-  const taken = one.outcome === "accepted" && /receipt$/.test(one.rule ?? "");
+  const taken = one.outcome === "accepted" && ["bounce", "fail-receipt", "lose-receipt"].includes(one.rule);
   const parts = [taken ? "taken" : (words[one.outcome] ?? one.outcome)];
   if (one.rule) parts.push(`rule: ${one.rule}`);
   if (one.attempts > 1) parts.push(`${one.attempts} attempts`);
@@ -298,9 +298,11 @@ async function drawTalk(summary) {
     event.preventDefault();
     const text = field.value.trim();
     if (!text) return;
+    // Before it is sent, so that what answers it stands below it.
+    const at = new Date().toISOString();
     try {
       await ask("POST", outbox("/receive"), { from: to, to: from, text });
-      replies.set(talked, [...(replies.get(talked) ?? []), { at: new Date().toISOString(), reply: text }]);
+      replies.set(talked, [...(replies.get(talked) ?? []), { at, reply: text }]);
       drawTalk(summary);
     } catch (fault) {
       thread.append(make("div", { class: "meta out error" }, fault.message));
