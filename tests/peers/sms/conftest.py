@@ -102,7 +102,6 @@ def whole_run(tmp_path_factory):
     client = SmsClient.from_connection_string(resource.connection_string)
     world = World(centre, server, client)
     yield world
-    client.close()
     world.server.stop()
     centre.stop()
 
