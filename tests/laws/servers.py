@@ -179,7 +179,10 @@ class Postgres(Server):
                 f'[[cell]]\ngeography = "{geography}"\nengine = {{ kind = "postgres", url = "env:{geography.upper()}_DB" }}\n'
                 f'kms = {{ kind = "local", path = "{self.data}/cells/{geography}/root.key" }}'
             )
-            text.append(f'[[resource]]\nname = "{name}"\ngeography = "{geography}"\naccess_keys = ["file:{key_file}"]')
+            text.append(
+                f'[[resource]]\nname = "{name}"\ngeography = "{geography}"\naccess_keys = ["file:{key_file}"]\n'
+                f'text_senders = ["CANARY", "55555"]'
+            )
             self.connection_strings[geography] = f"endpoint=https://{name}.localhost:{port}/;accesskey={key}"
         config = self.folder / "chancery.toml"
         config.write_text("\n\n".join(text) + "\n")
