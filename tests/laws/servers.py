@@ -181,7 +181,7 @@ class Postgres(Server):
             )
             text.append(
                 f'[[resource]]\nname = "{name}"\ngeography = "{geography}"\naccess_keys = ["file:{key_file}"]\n'
-                f'text_senders = ["CANARY", "55555"]'
+                f'text_senders = ["*", "US:55555"]'
             )
             self.connection_strings[geography] = f"endpoint=https://{name}.localhost:{port}/;accesskey={key}"
         config = self.folder / "chancery.toml"
