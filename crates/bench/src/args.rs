@@ -29,7 +29,7 @@ pub(crate) enum Command {
     Email(EmailArgs),
     /// Texts handed to an SMS centre over SMPP, with their receipts, beside Kannel.
     Sms(SmsArgs),
-    /// Kills the server while mails go out: each must end in one final status, and reach the peer.
+    /// Kills the server while thousands of mails or texts go out: each must end in one final status, and reach the peer.
     QueueCrash(QueueCrashArgs),
     /// An SMS centre alone, which takes texts as fast as they come. Serves until its input ends, then says what it counted.
     SmsCentre(SmsCentreArgs),
@@ -163,15 +163,21 @@ pub(crate) struct SmsArgs {
 pub(crate) struct QueueCrashArgs {
     #[command(flatten)]
     pub(crate) common: Common,
-    /// Mails to be accepted.
+    /// Messages to be accepted.
     #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
-    pub(crate) mails: usize,
+    pub(crate) messages: usize,
     /// How often to kill.
     #[arg(long, value_name = "NUMBER", default_value_t = 10)]
     pub(crate) kills: usize,
+    /// Texts to an SMS centre, in place of mails.
+    #[arg(long)]
+    pub(crate) texts: bool,
     /// Mails under way at once, as the server is configured (`mail_sessions`).
     #[arg(long, value_name = "NUMBER", default_value_t = 16)]
     pub(crate) sessions: usize,
+    /// Texts under way at once, as the server is configured (`texts_at_once`).
+    #[arg(long, value_name = "NUMBER", default_value_t = 256)]
+    pub(crate) at_once: usize,
 }
 
 /// Options of `sms-centre`.

@@ -43,6 +43,8 @@ struct Ready {
     endpoint: String,
     ca_file: PathBuf,
     pid: u32,
+    #[serde(default)]
+    admin_token: Option<String>,
     resources: Vec<ReadyResource>,
 }
 
@@ -114,7 +116,8 @@ impl Server {
         let default = Endpoint::new(&ready.endpoint, tls)?;
         let resource = Resource { endpoint, key: Arc::new(key) };
         let (email_domain, numbers) = (first.email_domain.clone(), first.phone_numbers.clone());
-        Ok(Running { child, resource, default, email_domain, numbers, started_in, log: self.log() })
+        let (admin_token, log) = (ready.admin_token, self.log());
+        Ok(Running { child, resource, default, admin_token, email_domain, numbers, started_in, log })
     }
 
     /// Gives it more arguments from its next start on.
@@ -175,6 +178,7 @@ pub(crate) struct Running {
     pub(crate) resource: Resource,
     /// Where it answers by its default name.
     pub(crate) default: Endpoint,
+    admin_token: Option<String>,
     email_domain: Option<String>,
     numbers: Vec<String>,
     /// From its start to the ready file.
@@ -183,6 +187,12 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// The operator's token.
+    pub(crate) fn admin_token(&self) -> Result<&str> {
+        let token = self.admin_token.as_deref();
+        token.ok_or_else(|| Error::Server("the ready file holds no operator's token".into()))
+    }
+
     /// The domain that its first resource may send from.
     pub(crate) fn mail_domain(&self) -> Result<String> {
         self.email_domain.clone().ok_or_else(|| Error::Server("the ready file names no mail domain".into()))
@@ -265,7 +275,8 @@ mod tests {
         let text = br#"{"endpoint":"https://localhost:1","caFile":"/x","pid":7,"adminToken":"later",
             "resources":[{"name":"dev","geography":"unitedstates","endpoint":"e","connectionString":"c"}]}"#;
         let ready: Ready = api::read("ready", text).unwrap();
-        assert_eq!((ready.pid, ready.resources[0].connection_string.as_str()), (7, "c"));
+        assert_eq!((ready.pid, ready.admin_token.as_deref()), (7, Some("later")));
+        assert_eq!(ready.resources[0].connection_string, "c");
         assert!(api::read::<Ready>("ready", b"{}").is_err());
     }
 

@@ -46,6 +46,11 @@ impl StrictSink {
         Ok(Self { port, taken, _tasks: tasks })
     }
 
+    /// How many different ones came.
+    pub(crate) fn count(&self) -> usize {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// How often each number came.
     pub(crate) fn taken(&self) -> HashMap<u64, u32> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).clone()

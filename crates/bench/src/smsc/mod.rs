@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rusmpp::pdus::DeliverSm;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -25,7 +26,8 @@ pub(crate) struct Behaviour {
     pub(crate) throttle_every: u64,
     /// After every so many submissions the connection is dropped without answering the last; 0 for never.
     pub(crate) drop_every: u64,
-    /// What each text said is remembered, and how often it came.
+    /// What each text said is remembered, and how often it came; so are receipts, until they are acknowledged: they are
+    /// brought again to the next who binds.
     pub(crate) remember: bool,
 }
 
@@ -54,6 +56,7 @@ struct Shared {
     brought: AtomicU64,
     acknowledged: AtomicU64,
     texts: Mutex<HashMap<Vec<u8>, u32>>,
+    owed: Mutex<HashMap<String, DeliverSm>>,
 }
 
 /// A centre that runs until it is dropped.
@@ -102,6 +105,11 @@ impl Centre {
             brought: of(&self.shared.brought),
             acknowledged: of(&self.shared.acknowledged),
         }
+    }
+
+    /// How many different texts were taken; 0 unless remembered.
+    pub(crate) fn different_texts(&self) -> usize {
+        self.shared.texts.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// What the texts said (the octets of their first segments) and how often each was taken; empty unless remembered.

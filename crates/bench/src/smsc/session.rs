@@ -1,5 +1,6 @@
 //! One client of the centre: PDUs in, answers and receipts out, everything that one read brought answered in one write.
 
+use std::collections::HashMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
@@ -28,12 +29,15 @@ struct Client<'s> {
     sequence: u32,
     /// Bound both ways, so that receipts can be brought.
     receives: bool,
+    /// Which text's receipt each unanswered request of the centre is; only where it remembers.
+    brought: HashMap<u32, String>,
 }
 
 pub(super) async fn run(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut octets = BytesMut::with_capacity(CHUNK);
-    let mut client = Client { shared, out: BytesMut::new(), sequence: 0, receives: false };
+    let mut client =
+        Client { shared, out: BytesMut::new(), sequence: 0, receives: false, brought: HashMap::new() };
     loop {
         octets.reserve(CHUNK);
         if stream.read_buf(&mut octets).await? == 0 {
@@ -69,6 +73,10 @@ impl Client<'_> {
             (CommandId::BindTransceiver, _) => {
                 self.receives = true;
                 self.say(status::OK, command, BindTransceiverResp::new(name, version));
+                let owed = self.shared.owed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                for (id, receipt) in owed {
+                    self.give(id, receipt);
+                }
             }
             (CommandId::BindTransmitter, _) => {
                 self.say(status::OK, command, BindTransmitterResp::new(name, version));
@@ -84,6 +92,11 @@ impl Client<'_> {
             (_, Some(Pdu::SubmitSm(submit))) => return self.submitted(command, submit),
             (CommandId::DeliverSmResp, _) => {
                 self.shared.acknowledged.fetch_add(1, Ordering::Relaxed);
+                if let Some(id) = self.brought.remove(&command.sequence_number())
+                    && u32::from(command.status()) == status::OK
+                {
+                    self.shared.owed.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+                }
             }
             (id, _) if id.is_response() => {}
             _ => self.say(status::BAD_COMMAND, command, Pdu::GenericNack),
@@ -132,9 +145,20 @@ impl Client<'_> {
             .esm_class(EsmClass::from(0x04))
             .short_message(words)
             .build();
+        if self.shared.behaviour.remember {
+            let mut owed = self.shared.owed.lock().unwrap_or_else(PoisonError::into_inner);
+            owed.insert(id.to_owned(), receipt.clone());
+        }
+        self.give(id.to_owned(), receipt);
+    }
+
+    fn give(&mut self, id: String, receipt: DeliverSm) {
         self.sequence = self.sequence % 0x7fff_ffff + 1;
         frame::write(&mut self.out, status::OK, self.sequence, receipt);
         self.shared.brought.fetch_add(1, Ordering::Relaxed);
+        if self.shared.behaviour.remember {
+            self.brought.insert(self.sequence, id);
+        }
     }
 }
 

@@ -74,6 +74,24 @@ async fn texts_are_taken_answered_and_receipts_brought() {
 }
 
 #[tokio::test]
+async fn a_receipt_that_was_not_acknowledged_is_brought_again() {
+    let centre = Centre::start(Behaviour { receipts: true, remember: true, ..Behaviour::default() }).unwrap();
+    let mut first = Client::bound(&centre).await;
+    first.text(2, "Hello").await;
+    let (_, receipt) = (first.hear().await.unwrap(), first.hear().await.unwrap());
+    drop(first);
+    let mut second = Client::bound(&centre).await;
+    let again = second.hear().await.unwrap();
+    assert_eq!(again.pdu(), receipt.pdu());
+    second.say(again.sequence_number(), DeliverSmResp::new(COctetString::empty(), vec![])).await;
+    second.say(9, Pdu::Unbind).await;
+    assert_eq!(second.hear().await.unwrap().id(), CommandId::UnbindResp);
+    let mut third = Client::bound(&centre).await;
+    third.say(3, Pdu::Unbind).await;
+    assert_eq!(third.hear().await.unwrap().id(), CommandId::UnbindResp, "nothing is owed any more");
+}
+
+#[tokio::test]
 async fn it_throttles_and_hangs_up_as_told() {
     let centre =
         Centre::start(Behaviour { throttle_every: 2, drop_every: 3, ..Behaviour::default() }).unwrap();
