@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod dev;
 pub mod directory;
+pub mod host;
 pub mod http;
 pub mod job;
 pub mod net;

@@ -15,13 +15,14 @@ use tempfile::TempDir;
 use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
 use super::ways_out::{MailTo, TextsTo};
-use super::{CliError, say, stock};
+use super::{CliError, sandbox, say, stock};
 use crate::config::{CellConfig, EngineConfig, EventsConfig, KmsConfig, RateProfile, ResourceName};
 use crate::dev::directory::{self, Known, Wanted};
 use crate::dev::lock::FolderLock;
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
 use crate::dev::samples::Samples;
 use crate::dev::{authority, files, token};
+use crate::host::{Mode, Needs};
 use crate::http::operator::OperatorToken;
 use crate::net::{CertificateFiles, Door};
 use crate::service::email::MailSetup;
@@ -80,6 +81,9 @@ pub(super) struct Dev {
     /// Print the content of the ready file instead of what to paste.
     #[arg(long)]
     json: bool,
+    /// How closed the host has to be: what the kernel can do, all of it or no start, nothing.
+    #[arg(long, value_name = "MODE", value_enum, default_value_t)]
+    sandbox: Mode,
 }
 
 /// The data folder, gone with this value when nobody named it.
@@ -108,7 +112,17 @@ fn wanted(text: &str) -> Result<Wanted, String> {
 }
 
 impl Dev {
-    pub(super) async fn run(self) -> Result<(), CliError> {
+    pub(super) fn run(self) -> Result<ExitCode, CliError> {
+        let folder = self.folder()?;
+        let mut needs = Needs { write: vec![folder.path().to_owned()], ..Needs::default() };
+        needs.write.extend(self.ready_file.as_deref().map(sandbox::folder_of));
+        if matches!(folder, Folder::Fresh(_)) {
+            needs.remove.push(std::env::temp_dir());
+        }
+        super::serve_with(self.sandbox, &needs, self.serve(folder))
+    }
+
+    async fn serve(self, folder: Folder) -> Result<(), CliError> {
         let key = self
             .access_key
             .as_deref()
@@ -116,7 +130,6 @@ impl Dev {
             .transpose()
             .map_err(|_| CliError::AccessKey)?
             .map(Arc::new);
-        let folder = self.folder()?;
         let data = folder.path();
         let now = SystemClock.now();
         let _lock = FolderLock::take(&data.join("lock"), now)
@@ -203,6 +216,7 @@ impl Dev {
         fresh: bool,
         unresolved: Vec<String>,
     ) -> Result<(), CliError> {
+        sandbox::shut_doors(self.sandbox)?;
         ready.write_running(data).map_err(|fault| CliError::Folder { path: data.to_owned(), fault })?;
         if let Some(path) = &self.ready_file {
             ready.write(path).map_err(|fault| CliError::ReadyFile { path: path.clone(), fault })?;

@@ -11,6 +11,7 @@ use crate::dev::authority::AuthorityError;
 use crate::dev::directory::DirectoryError;
 use crate::dev::lock::LockError;
 use crate::dev::token::TokenError;
+use crate::host::Incomplete;
 use crate::net::{CertificateFault, ClientFault};
 use crate::service::resources::ResourceError;
 
@@ -26,6 +27,9 @@ pub enum CliError {
     /// The configuration is wrong.
     #[error("the configuration cannot be used\n{0}")]
     Config(Problems),
+    /// The host cannot be closed as it must be.
+    #[error("{0}")]
+    Sandbox(Incomplete),
     /// The address to listen at is taken.
     #[error("the port {} is in use at {}.\n  Choose another with {choose}, or stop what uses it.", .address.port(), .address.ip())]
     PortInUse {

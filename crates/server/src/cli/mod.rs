@@ -14,6 +14,7 @@ mod mail;
 mod mailout;
 mod node;
 mod operate;
+mod sandbox;
 mod serve;
 mod signals;
 mod stock;
@@ -26,6 +27,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 pub use fault::CliError;
 
+use crate::host::{Mode, Needs};
 use crate::observe::log::{self, Detail, Format};
 
 const EXAMPLES: &str = "Examples:\n  \
@@ -35,6 +37,7 @@ const EXAMPLES: &str = "Examples:\n  \
     chancery serve --config chancery.toml            a server for others\n  \
     chancery config check --config chancery.toml     what is wrong with a configuration, and where\n  \
     chancery doctor --config chancery.toml           whether this machine can run it\n  \
+    chancery sandbox probe                           whether anybody gets out of the server, from inside\n  \
     chancery outbox list --data ./data               what a development server captured instead of sending it\n  \
     chancery queue list --config chancery.toml       what waits to leave a running server";
 
@@ -75,6 +78,9 @@ enum Verb {
     Suppressions(operate::Suppressions),
     /// Who is told of what happens.
     Events(operate::Events),
+    /// What the server gives up so that nobody gets out of it.
+    #[command(subcommand)]
+    Sandbox(sandbox::Sandbox),
     /// Print the version.
     Version,
 }
@@ -114,8 +120,8 @@ pub fn run() -> ExitCode {
 
 fn perform(verb: Verb) -> Result<ExitCode, CliError> {
     match verb {
-        Verb::Dev(verb) => serve_with(verb.run()),
-        Verb::Serve(verb) => serve_with(verb.run()),
+        Verb::Dev(verb) => verb.run(),
+        Verb::Serve(verb) => verb.run(),
         Verb::Config(ConfigVerb::Check(verb)) => Ok(verb.run()),
         Verb::Config(ConfigVerb::Schema) => say(&crate::config::Config::schema()),
         Verb::Doctor(verb) => block_on(verb.run()),
@@ -125,12 +131,19 @@ fn perform(verb: Verb) -> Result<ExitCode, CliError> {
         Verb::Domains(verb) => block_on(verb.run()),
         Verb::Suppressions(verb) => block_on(verb.run()),
         Verb::Events(verb) => block_on(verb.run()),
+        Verb::Sandbox(verb) => verb.run(),
         Verb::Version => say(&format!("chancery {}\n", env!("CARGO_PKG_VERSION"))),
     }
 }
 
-fn serve_with(server: impl Future<Output = Result<(), CliError>>) -> Result<ExitCode, CliError> {
+/// Gives up what the server does not need, while there is one thread, and runs it.
+fn serve_with(
+    mode: Mode,
+    needs: &Needs,
+    server: impl Future<Output = Result<(), CliError>>,
+) -> Result<ExitCode, CliError> {
     machine::prepare();
+    sandbox::close(mode, needs)?;
     block_on(server)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -181,6 +194,7 @@ mod tests {
             &["chancery", "domains", "--help"],
             &["chancery", "suppressions", "--help"],
             &["chancery", "events", "--help"],
+            &["chancery", "sandbox", "probe", "--help"],
         ] {
             let help = Cli::try_parse_from(verb).unwrap_err();
             assert!(!help.use_stderr(), "{verb:?}");

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use base::{Clock, SystemClock};
@@ -10,10 +11,11 @@ use guard::signature::AccessKey;
 
 use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
-use super::{CliError, mailout};
+use super::{CliError, mailout, sandbox};
 use crate::config::{Certificate, Config, ResourceConfig, TextSender};
 use crate::dev::authority;
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
+use crate::host::Mode;
 use crate::http::operator::OperatorToken;
 use crate::net::CertificateFiles;
 use crate::service::email::MailSetup;
@@ -39,8 +41,14 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    pub(super) async fn run(self) -> Result<(), CliError> {
+    pub(super) fn run(self) -> Result<ExitCode, CliError> {
         let config = Config::load(&self.config).map_err(CliError::Config)?;
+        let mut needs = config.needs();
+        needs.write.extend(self.ready_file.as_deref().map(sandbox::folder_of));
+        super::serve_with(config.sandbox.mode, &needs, self.serve(config))
+    }
+
+    async fn serve(self, config: Config) -> Result<(), CliError> {
         let resources = place(&config)?;
         let door = listen(config.listener.address, "[listener] address")?;
         let address = door.address();
@@ -49,7 +57,7 @@ impl Serve {
         let public = config.listener.public_hosts.first().map(|host| host.as_str().to_owned());
         let host = public.unwrap_or_else(|| "localhost".to_owned());
         let mail_in = config.smtp.as_ref().map(MailIn::listen).transpose()?.unwrap_or_default();
-        let Config { cells, events, limits, rates, smtp, .. } = config;
+        let Config { cells, events, limits, rates, smtp, sandbox, .. } = config;
         let mut mail = MailSetup::default();
         mailout::set_up(&cells, &mut mail);
         // Where bounces are taken is where they must come to.
@@ -73,10 +81,11 @@ impl Serve {
         let node = Node::open(plan).await?;
         let ready = ports.told(describe(&node, &host, address.port(), ca_file), &host);
         tracing::info!(%address, resources = ready.resources.len(), "serving");
-        node.run(|| self.tell(&ready)).await
+        node.run(|| self.tell(&ready, sandbox.mode)).await
     }
 
-    fn tell(&self, ready: &Ready) -> Result<(), CliError> {
+    fn tell(&self, ready: &Ready, mode: Mode) -> Result<(), CliError> {
+        sandbox::shut_doors(mode)?;
         if let Some(path) = &self.ready_file {
             ready.write(path).map_err(|fault| CliError::ReadyFile { path: path.clone(), fault })?;
         }

@@ -13,6 +13,7 @@ mod operator;
 mod problem;
 pub mod rates;
 pub mod resource;
+pub mod sandbox;
 pub mod secret;
 pub mod sms;
 pub mod smtp;
@@ -33,6 +34,7 @@ pub use name::{Host, InvalidName, ResourceName};
 pub use problem::{Problem, Problems};
 pub use rates::RateProfile;
 pub use resource::{ResourceConfig, TextSender};
+pub use sandbox::SandboxConfig;
 pub use secret::{SecretError, SecretRef};
 pub use sms::CarrierConfig;
 pub use smtp::SmtpConfig;
@@ -59,6 +61,8 @@ pub struct Config {
     pub smtp: Option<SmtpConfig>,
     /// Where the operator's token is; without one nobody gets into the operator's plane.
     pub operator: Option<SecretRef>,
+    /// How closed the host has to be.
+    pub sandbox: SandboxConfig,
 }
 
 /// The configuration of a Chancery server.
@@ -86,6 +90,8 @@ struct RawConfig {
     smtp: Option<smtp::RawSmtp>,
     #[serde(default)]
     operator: operator::RawOperator,
+    #[serde(default)]
+    sandbox: sandbox::RawSandbox,
 }
 
 impl Config {
@@ -176,6 +182,7 @@ impl RawConfig {
         let events = self.events.check(document);
         let smtp = self.smtp.and_then(|smtp| smtp.check(document));
         let operator = self.operator.check(document);
+        let sandbox = self.sandbox.check(document);
         let cells_known = cells.iter().all(|(_, cell)| cell.is_some());
         let cells: Vec<_> = cells.into_iter().filter_map(|(at, cell)| Some((at, cell?))).collect();
         let resources: Vec<_> =
@@ -191,6 +198,7 @@ impl RawConfig {
             events,
             smtp,
             operator,
+            sandbox,
         })
     }
 }
