@@ -73,10 +73,13 @@ const ATTEMPTS: &[(&str, &str, Try)] = &[
     ("list the root of the file system", "files", |_| fs::read_dir("/").map(drop)),
     ("write a file outside its folders", "files", |bait| fs::write(bait.outside.join("new"), "x")),
     ("remove a file outside its folders", "files", |bait| fs::remove_file(bait.outside.join("secret"))),
-    ("change its own program", "files", |_| append(&std::env::current_exe()?)),
+    ("put a file beside its own program", "files", |_| {
+        let beside = std::env::current_exe()?.with_file_name(".chancery-probe");
+        fs::write(&beside, "x").and_then(|()| fs::remove_file(&beside))
+    }),
     ("read the environment of the first process", "files", |_| fs::read("/proc/1/environ").map(drop)),
     ("set a value of the kernel", "files", |_| append(Path::new("/proc/sys/kernel/core_pattern"))),
-    ("make a link out of its folders", "files", |bait| {
+    ("make a link out of its folders", "calls", |bait| {
         std::os::unix::fs::symlink("/etc", bait.own.join("link"))
     }),
     ("reach an abstract socket of another program", "files", |bait| match &bait.abroad {

@@ -27,6 +27,7 @@ mod numbers;
 mod outbox_api;
 mod program;
 mod rates;
+mod sandbox;
 mod secrecy;
 mod sip;
 mod sms_centre;
