@@ -117,7 +117,7 @@ impl Dev {
         let mut needs = Needs { write: vec![folder.path().to_owned()], ..Needs::default() };
         needs.write.extend(self.ready_file.as_deref().map(sandbox::folder_of));
         if matches!(folder, Folder::Fresh(_)) {
-            needs.remove.push(std::env::temp_dir());
+            needs.remove.push(tempfile::env::temp_dir());
         }
         super::serve_with(self.sandbox, &needs, self.serve(folder))
     }

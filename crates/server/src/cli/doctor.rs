@@ -15,6 +15,7 @@ use serde::Serialize;
 use store::Engine;
 use store::engine::postgres::{PostgresEngine, PostgresOptions};
 
+use super::sandbox::folder_of;
 use super::{CliError, machine};
 use crate::config::{CellConfig, Certificate, Config, DatabaseUrl, EngineConfig, KmsConfig, Listener};
 use crate::host::{self, Holds, Layer, Needs};
@@ -296,10 +297,6 @@ async fn look_at(cell: &CellConfig) -> Vec<Finding> {
     let what = format!("cell {geography}: key file");
     findings.push(if path.exists() { private(path, &what) } else { folder(&folder_of(path), &what) });
     findings
-}
-
-fn folder_of(file: &Path) -> PathBuf {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
 async fn database(geography: &str, url: &DatabaseUrl, schema: Option<&str>) -> Finding {

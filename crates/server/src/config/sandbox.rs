@@ -132,7 +132,7 @@ kms = { kind = "local", path = "/data/keys/root.key" }
 [cell.mail]
 hostname = "mail.example.org"
 smart_host = "relay.example.org"
-username = "u"
+user = "u"
 password = "file:/run/secrets/mail"
 ca = "/ca/mail.pem"
 [[cell]]
@@ -142,11 +142,11 @@ kms = { kind = "local", path = "root.key" }
 [[resource]]
 name = "contoso"
 geography = "europe"
-access_keys = ["file:/run/secrets/key", "env:KEY"]
+access_keys = ["file:/run/secrets/key"]
 [operator]
 token = "file:/run/secrets/operator"
 [events]
-ca = ["/ca/hooks.pem"]
+ca = "/ca/hooks.pem"
 [sandbox]
 mode = "required"
 read = ["/usr/lib/softhsm"]
@@ -158,7 +158,7 @@ write = ["/var/lib/softhsm/tokens"]
     }
 
     fn sorted(mut list: Vec<PathBuf>) -> Vec<PathBuf> {
-        list.sort();
+        list.sort_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
         list.dedup();
         list
     }

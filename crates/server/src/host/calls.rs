@@ -55,7 +55,8 @@ pub fn rules() -> Vec<Rule> {
 }
 
 pub(super) fn close() -> Layer {
-    let done = needed().and_then(apply).and_then(|()| forbidden()).and_then(apply);
+    let done =
+        needed().and_then(|known| apply(&known)).and_then(|()| forbidden()).and_then(|bad| apply(&bad));
     match done {
         Ok(()) => Layer::whole(NAME, "seccomp knows those the server makes, and no others"),
         Err(fault) => Layer::none(NAME, format!("seccomp could not be set up: {fault}")),
@@ -73,8 +74,8 @@ pub(super) fn shut_doors() -> Layer {
     }
 }
 
-fn apply(program: BpfProgram) -> Result<(), seccompiler::Error> {
-    seccompiler::apply_filter(&program)
+fn apply(program: &BpfProgram) -> Result<(), seccompiler::Error> {
+    seccompiler::apply_filter(program)
 }
 
 fn refuse(number: i32) -> SeccompAction {

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -20,7 +19,7 @@ impl Running {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         while !ready.exists() {
             assert_eq!(child.try_wait().unwrap(), None, "ended before it was ready");
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::yield_now();
         }
         Self(child)
     }
@@ -110,7 +109,7 @@ fn nothing_gets_out() {
         assert_eq!((&report["open"], &report["own"]), (&0.into(), &true.into()));
         assert!(attempts.len() > 30, "only {} attempts", attempts.len());
         assert!(output.status.success(), "{arguments:?}");
-        let left = fs::read_dir(std::env::temp_dir()).unwrap();
+        let left = fs::read_dir(tempfile::env::temp_dir()).unwrap();
         let mine = |name: &str| name.starts_with("chancery-probe-");
         let left = left.filter(|entry| mine(&entry.as_ref().unwrap().file_name().to_string_lossy())).count();
         assert_eq!(left, 0, "a probe clears up");
