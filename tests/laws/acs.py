@@ -16,6 +16,8 @@ from urllib.parse import quote, urlsplit
 IDENTITY = "2023-10-01"
 CHAT = "2025-03-15"
 SMS = "2026-01-23"
+NUMBERS = "2025-06-01"
+SIP = "2023-03-01"
 
 
 class Unexpected(Exception):
@@ -32,6 +34,7 @@ class Resource:
         self.host, self.port = url.hostname, url.port or 443
         self.authority = url.netloc
         self.access_key = parts["accesskey"]
+        self.operator_token = None
         self.context = ssl.create_default_context(cafile=ca_file)
 
     def socket(self) -> ssl.SSLSocket:
@@ -93,6 +96,11 @@ class Resource:
             **(headers or {}),
         }
         return self.request(method, path, body, sent, expect)
+
+    def operator(self, method, path, body=None, expect=None):
+        """What the operator's plane answers, parsed."""
+        sent = {"Authorization": f"Bearer {self.operator_token}", "Content-Type": "application/json"}
+        return self.request(method, path, b"" if body is None else encode(body), sent, expect)[2]
 
     def create_user(self, scopes=("chat",)):
         """A new identity with a token: (id, token)."""

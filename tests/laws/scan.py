@@ -2,7 +2,6 @@
 
 import base64
 import os
-import re
 
 CHUNK = 8 * 1024 * 1024
 
@@ -71,24 +70,22 @@ def search_bytes(data: bytes, patterns: dict) -> set:
 
 def search(folder: str, patterns: dict) -> list:
     """(path, name of the form) for each form found in a file, or in the name of a file, below `folder`."""
-    expression = re.compile(b"|".join(re.escape(p) for p in sorted(set(patterns.values()), key=len, reverse=True)))
     overlap = max(len(p) for p in patterns.values()) - 1
     hits = []
     for path in files(folder):
         if found := search_bytes(os.fsencode(os.path.relpath(path, folder)), patterns):
             hits += [(path + " (its name)", name) for name in found]
-        hits += [(path, name) for name in sorted(_search_file(path, expression, overlap, patterns))]
+        hits += [(path, name) for name in sorted(_search_file(path, overlap, patterns))]
     return hits
 
 
-def _search_file(path, expression, overlap, patterns) -> set:
+def _search_file(path, overlap, patterns) -> set:
     found, tail = set(), b""
     try:
         with open(path, "rb") as file:
             while chunk := file.read(CHUNK):
                 data = tail + chunk
-                if expression.search(data):
-                    found |= search_bytes(data, patterns)
+                found |= search_bytes(data, patterns)
                 tail = data[-overlap:]
     except FileNotFoundError:
         pass

@@ -25,17 +25,33 @@ def allow_core_dumps():
     resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
 
 
+def free_port() -> int:
+    """A port of the loopback address that was free a moment ago."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def port_of(address: str) -> int:
+    """The port of HOST:PORT."""
+    return int(address.rsplit(":", 1)[1])
+
+
 class Server:
     """A running server. Subclasses say how it is started and where each geography's rows are."""
 
-    def __init__(self, arguments, folder, resources):
-        self.arguments, self.resources = arguments, resources
+    # Whether what would leave is kept in the development outbox.
+    captures = False
+
+    def __init__(self, arguments, folder, resources, peers):
+        self.arguments, self.resources, self.peers = arguments, resources, peers
         self.folder = pathlib.Path(folder)
         self.data, self.temporary, self.outputs = (self.folder / name for name in ("data", "tmp", "output"))
         for each in (self.data, self.temporary, self.outputs):
             each.mkdir()
         self.process = None
         self.connection_strings, self.ca_file = {}, None
+        self.operator_token, self.doors = None, {}
 
     def __enter__(self):
         self.start()
@@ -104,17 +120,22 @@ class Server:
 class Sqlite(Server):
     """`chancery dev`: each geography a folder of its own."""
 
+    captures = True
+
     def start(self):
         """Starts `chancery dev` and reads its ready file."""
         ready = self.folder / "ready.json"
         flags = [flag for name, geography in self.resources for flag in ("--resource", f"{name}:{geography}")]
         self.launch(
-            "dev", "--log", "debug", "--data", str(self.data), "--port", "0", "--ready-file", str(ready), *flags
+            *("dev", "--log", "debug", "--data", str(self.data), "--port", "0", "--ready-file", str(ready)),
+            *("--smtp-port", "0", "--bounce-port", "0", *flags),
         )
         self.wait(ready.exists)
         said = json.loads(ready.read_text())
         self.ca_file = said["caFile"]
         self.connection_strings = {each["geography"]: each["connectionString"] for each in said["resources"]}
+        self.operator_token = said["adminToken"]
+        self.doors = {"submission": port_of(said["smtpSubmission"]), "reports": port_of(said["smtpReports"])}
 
     def checkpoint(self):
         """Moves what is in the write-ahead logs into the databases, as a second connection may."""
@@ -157,11 +178,15 @@ class Postgres(Server):
         self.connect = dict(part.split("=", 1) for part in environment["CHANCERY_TEST_POSTGRES"].split())
         self.postgres_data = environment["CHANCERY_TEST_POSTGRES_DATA"]
         self.psql_program = os.path.join(environment["CHANCERY_TEST_POSTGRES_BIN"], "psql")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
+        self.doors = {"submission": free_port(), "reports": free_port()}
+        self.operator_token = secrets.token_hex(32)
         text = [
-            f'[listener]\naddress = "127.0.0.1:{port}"\nself_signed = true\ndata = "{self.data}"\npublic_hosts = ["localhost"]'
+            f'[listener]\naddress = "127.0.0.1:{port}"\nself_signed = true\ndata = "{self.data}"\npublic_hosts = ["localhost"]',
+            f'[operator]\ntoken = "file:{self.kept("operator", self.operator_token)}"',
+            '[events]\nallow = ["127.0.0.0/8"]\nallow_http = true',
+            f'[smtp]\nhostname = "localhost"\nreports = "127.0.0.1:{self.doors["reports"]}"\n'
+            f'submission = "127.0.0.1:{self.doors["submission"]}"',
         ]
         urls = {}
         for name, geography in self.resources:
@@ -171,13 +196,13 @@ class Postgres(Server):
                 f"/{self.database(geography)}"
             )
             key = base64.b64encode(secrets.token_bytes(64)).decode()
-            key_file = self.folder / f"{name}.key"
-            key_file.write_text(key)
-            key_file.chmod(0o600)
+            key_file = self.kept(f"{name}.key", key)
             (self.data / "cells" / geography).mkdir(parents=True)
             text.append(
                 f'[[cell]]\ngeography = "{geography}"\nengine = {{ kind = "postgres", url = "env:{geography.upper()}_DB" }}\n'
-                f'kms = {{ kind = "local", path = "{self.data}/cells/{geography}/root.key" }}'
+                f'kms = {{ kind = "local", path = "{self.data}/cells/{geography}/root.key" }}\n'
+                f'[cell.mail]\nhostname = "localhost"\nsmart_host = "127.0.0.1:{self.peers.mail.port}"\ntls = "off"\n'
+                f'dns = ["127.0.0.1:{self.peers.names.port}"]'
             )
             text.append(
                 f'[[resource]]\nname = "{name}"\ngeography = "{geography}"\naccess_keys = ["file:{key_file}"]\n'
@@ -189,6 +214,13 @@ class Postgres(Server):
         self.launch("serve", "--log", "debug", "--config", str(config), **urls)
         self.ca_file = str(self.data / "ca" / "ca.pem")
         self.wait(lambda: self.is_ready(port))
+
+    def kept(self, name, secret):
+        """A file that holds a secret, for its owner alone."""
+        path = self.folder / name
+        path.write_text(secret)
+        path.chmod(0o600)
+        return path
 
     def is_ready(self, port):
         """Whether /health/ready answers 200."""
@@ -222,7 +254,7 @@ class Postgres(Server):
             capture_output=True,
             text=True,
         )
-        return run.stdout.strip()
+        return run.stdout.rstrip("\n")
 
     def checkpoint(self):
         """Everything in memory into the data files; the write-ahead log stays and is searched too."""

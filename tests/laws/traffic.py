@@ -13,7 +13,7 @@ class Canaries:
     """Makes texts that all hold one mark, each told apart by where it was planted."""
 
     def __init__(self, mark: str):
-        self.mark, self.planted = mark, []
+        self.mark, self.planted, self.numbers = mark, [], []
 
     def __call__(self, place: str, filler: int = 0) -> str:
         self.planted.append(place)
@@ -23,12 +23,22 @@ class Canaries:
 class Traffic:
     """One resource's share of the scenario. `sizes` are lengths of messages that only this resource sends."""
 
-    def __init__(self, resource: Resource, canary: Canaries, sizes=()):
-        self.resource, self.canary, self.sizes = resource, canary, sizes
+    def __init__(self, resource: Resource, canary: Canaries, outward, sizes=()):
+        self.resource, self.canary, self.outward, self.sizes = resource, canary, outward, sizes
         self.users, self.threads, self.tokens = [], [], []
 
+    @property
+    def ids(self) -> list:
+        """Identifiers of mails, texts and searches."""
+        return self.outward.ids
+
+    def named(self) -> list:
+        """All identifiers that the resource gave out."""
+        return self.users + self.threads + self.ids
+
     def run(self):
-        """The whole scenario."""
+        """The whole scenario, with somebody listening for its events."""
+        self.outward.subscribe()
         self.identity()
         ada, ben, eve = (self.user() for _ in range(3))
         thread = self.thread(ada, ben)
@@ -41,6 +51,9 @@ class Traffic:
         self.removals(ada, ben)
         self.texts()
         self.mails()
+        self.outward.mails()
+        self.outward.texts()
+        self.outward.events_came()
 
     def texts(self):
         """Texts with canaries as their words, tags, names and numbers, accepted and refused."""

@@ -4,6 +4,7 @@
 pub mod capture;
 pub mod dns;
 pub mod mx;
+pub mod nowhere;
 pub mod postmaster;
 pub mod smpp;
 pub mod smtp;

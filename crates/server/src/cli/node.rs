@@ -17,6 +17,7 @@ use super::hooks::Hooks;
 use super::mail::MailIn;
 use super::signals::{Asked, Signals};
 use super::{CliError, cells, mailout};
+use crate::channel::nowhere::Nowhere;
 use crate::config::{CellConfig, EngineConfig, EventsConfig, RateProfile, ResourceName};
 use crate::directory::{Directory, ResourceEntry};
 use crate::http::operator::OperatorToken;
@@ -24,6 +25,8 @@ use crate::http::rates::Profile;
 use crate::http::{App, Setup, State};
 use crate::job;
 use crate::job::delivery::{Couriers, Dispatcher, Pacing};
+use crate::job::mail::MailCourier;
+use crate::job::text::TextCourier;
 use crate::net::{self, CertificateFiles, Door, Drained, Reload, Server, Stop, Timeouts};
 use crate::observe::health::Health;
 use crate::service::delivery::{Delivery, Intake, Kind};
@@ -129,6 +132,7 @@ impl Node {
         // Where a cell has a way out of its own, that is taken and not the outbox.
         let (couriers, carriers) = Carriers::attach(app.state(), &plan.cells, &opened, couriers)?;
         let couriers = mailout::attach(app.state(), &plan.cells, couriers)?;
+        let couriers = nowhere(app.state(), &opened, couriers);
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
         let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
         let (doors, certificates, mail_in) = (plan.doors, plan.certificates, plan.mail_in);
@@ -205,6 +209,24 @@ impl Node {
         }
         begun
     }
+}
+
+/// What has no way out comes to its end all the same.
+fn nowhere(state: &Arc<State>, cells: &[Cell], mut couriers: Couriers) -> Couriers {
+    for cell in cells {
+        let geography = cell.geography();
+        if !couriers.carries(geography, Kind::Mail) {
+            tracing::warn!(geography = geography.as_str(), "mail has no way out: see [cell.mail]");
+            let courier = MailCourier::new(state, Arc::new(Nowhere));
+            couriers = couriers.with(geography.clone(), Kind::Mail, Arc::new(courier));
+        }
+        if !couriers.carries(geography, Kind::Text) {
+            tracing::warn!(geography = geography.as_str(), "texts have no way out: see [[cell.sms.carrier]]");
+            let courier = TextCourier::new(Arc::clone(state), Arc::new(Nowhere));
+            couriers = couriers.with(geography.clone(), Kind::Text, Arc::new(courier));
+        }
+    }
+    couriers
 }
 
 /// Opens each cell, and the keys that sign its tokens.

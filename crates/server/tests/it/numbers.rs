@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base::PhoneNumber;
 use serde_json::{Value, json};
-use server::service::numbers::{self, MayText, held_scope};
+use server::service::numbers::{self, MayText};
 use server::testing::{Answer, TestApp};
 
 const HEAD: &str =
@@ -285,10 +285,11 @@ async fn releasing_destroys_the_key_of_what_belongs_to_the_number() {
     let test = stocked().await;
     test.hold_number(test.resource(), "+18335550100").await;
     let (cell, ours) = (test.resource().cell(), test.resource().id());
-    let key = numbers::key(cell, &parsed("+18335550100")).await.unwrap();
+    let holding = async || numbers::holding(cell, ours, &parsed("+18335550100")).await.unwrap();
+    let first = holding().await.unwrap();
     let there = async || {
         let mut reader = cell.read(ours).await.unwrap();
-        reader.scope_key(&held_scope(&key)).await.unwrap().is_some()
+        reader.scope_key(&first.scope()).await.unwrap().is_some()
     };
     assert!(there().await);
     test.call("DELETE", "/phoneNumbers/%2B18335550100").signed().send().await.expect(202);
@@ -297,6 +298,15 @@ async fn releasing_destroys_the_key_of_what_belongs_to_the_number() {
     assert_eq!(numbers::holder(cell, &parsed("+18335550100")).await, Ok(None));
     test.hold_number(test.neighbour(), "+18335550100").await;
     assert!(!there().await, "it is another's now");
+    assert_eq!(holding().await, None);
+    test.hold_number(test.resource(), "+18335550101").await;
+    test.call("DELETE", "/phoneNumbers/%2B18335550101").signed().send().await.expect(202);
+    test.hold_number(test.resource(), "+18335550101").await;
+    let again = numbers::holding(cell, ours, &parsed("+18335550101")).await.unwrap().unwrap();
+    assert!(
+        again.number != first.number && again.id != again.number,
+        "each purchase is a holding of its own"
+    );
 }
 
 #[tokio::test]

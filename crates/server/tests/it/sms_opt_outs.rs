@@ -149,3 +149,42 @@ async fn the_log_names_nobody() {
     it.incoming("+14255557788", "+18335550199", "a very private text").await;
     it.incoming("+14255557788", SHORT_CODE, "STOP").await;
 }
+
+const NUMBER: &str = "+18335550100";
+
+/// Law 5: what belongs to a number cannot be read once it is released, before any sweep, and does not come back when the
+/// number is bought again; no node takes the new holding for the old one.
+#[tokio::test]
+async fn wishes_die_with_the_holding_of_the_number() {
+    let it = Texts::new().await;
+    it.test.hold_number(it.test.resource(), NUMBER).await;
+    let other = it.another_node().await;
+    let wished =
+        async |node: &Texts| node.opt_outs("check", NUMBER, &[TO]).await[0]["isOptedOut"].as_bool().unwrap();
+    let _ = it.ask(&texts(NUMBER, &[("+14255550101", "first")])).send().await.expect(202);
+    it.incoming(TO, NUMBER, "STOP").await;
+    it.opt_outs("add", NUMBER, &["+14255550102"]).await;
+    assert!(wished(&it).await && wished(&other).await, "also by a node that then remembers the key");
+    assert_eq!(it.rows("sms_opt_out").await, 2);
+
+    it.test.call("DELETE", "/phoneNumbers/%2B18335550100").signed().send().await.expect(202);
+    let at = "/operator/resources/contoso/sms/optOuts";
+    let shown = async || it.test.call("GET", at).operator().send().await.expect(200).json()["value"].clone();
+    assert_eq!(it.rows("sms_opt_out").await, 2, "nothing was swept yet");
+    assert_eq!(shown().await, json!([]));
+    // STOP to a number that is nobody's any more is nobody's wish.
+    it.incoming(TO, NUMBER, "STOP").await;
+    assert_eq!(shown().await, json!([]));
+
+    it.test.hold_number(it.test.resource(), NUMBER).await;
+    assert!(!wished(&it).await && !wished(&other).await);
+    it.opt_outs("add", NUMBER, &["+14255550103"]).await;
+    let answer =
+        other.ask(&texts(NUMBER, &[("+14255550103", "c"), (TO, "d")])).send().await.expect(202).json();
+    let id = |nth: usize| answer["value"][nth]["messageId"].as_str().unwrap().to_owned();
+    assert_eq!(other.code_of(&id(0)).await, 4007, "the other node knows the new wish at once");
+    assert_eq!(other.state_of(&id(1)).await.0, "Pending", "and not the old one");
+    it.sweep().await;
+    assert_eq!(it.rows("sms_opt_out").await, 1, "the sweep removes what was of the former holding only");
+    assert_eq!(shown().await[0]["to"], "+14255550103");
+}

@@ -1,9 +1,13 @@
 //! Receipts: late, early, twice, unknown, in parts, and never.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use server::channel::nowhere::Nowhere;
 use server::channel::{TextInbox, TextState};
+use server::job::text::TextCourier;
+use server::service::delivery::{Courier, Errand, Handed, holds};
 use server::service::sms::{LATE_RECEIPTS, RECEIPT_PARKED};
 
 use crate::sms_world::{Step, Texts, one, receipt};
@@ -68,6 +72,25 @@ async fn a_receipt_that_comes_long_before_the_answer_is_kept() {
     it.test.clock.advance(RECEIPT_PARKED);
     it.sweep().await;
     assert_eq!(it.counts().await["receiptsUnknown"], 0, "it was met");
+}
+
+/// A cell without a carrier: what was accepted waits, and ends.
+#[tokio::test]
+async fn a_text_without_a_way_out_fails_at_its_deadline() {
+    let it = Texts::new().await;
+    let id = it.send().await;
+    let nowhere = TextCourier::new(Arc::clone(it.test.app.state()), Arc::new(Nowhere));
+    for errand in it.held() {
+        nowhere.carry(&errand).await.unwrap();
+    }
+    assert_eq!((it.state_of(&id).await.0.as_str(), it.waiting().await), ("Pending", 1), "put off");
+    it.test.clock.advance(Duration::from_secs(13 * 3600));
+    for handed in holds::take_due(it.test.resource(), it.now(), 10).await.unwrap().taken {
+        let Handed { resource, key, row } = handed;
+        nowhere.carry(&Errand { resource, key, row }).await.unwrap();
+    }
+    assert_eq!((it.state_of(&id).await.0.as_str(), it.code_of(&id).await), ("Failed", 5001));
+    assert_eq!(it.waiting().await, 0);
 }
 
 #[tokio::test]

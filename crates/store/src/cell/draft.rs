@@ -71,6 +71,11 @@ impl Draft {
         self.commit.preconditions.push(Precondition::Exists(self.name::<K>(key)));
     }
 
+    /// The scope must have a key when the commit happens: what is written of it is not written of something erased.
+    pub fn expect_scope_key(&mut self, scope: &Scope) {
+        self.commit.preconditions.push(Precondition::Exists(Cell::scope_row(self.resource, scope)));
+    }
+
     /// The greatest key that begins with `prefix` (see [`key_bytes`]) must be `last`; with `None` there must be none.
     pub fn expect_last<K: Keyspace>(&mut self, prefix: Vec<u8>, last: Option<&K::Key>) {
         let (keyspace, resource) = (K::DEF, self.resource);

@@ -64,8 +64,8 @@ pub(super) async fn send(cx: &Context) -> Result<Reply, ApiError> {
 fn count(cx: &Context, from: &Origin, texts: usize) -> Result<(), ApiError> {
     let rate = |bucket, max| Rate { bucket, window_secs: 60, max, per: Per::Resource };
     let (rate, sender) = match from.kind() {
-        Kind::TollFree => (rate("sms.toll_free", 200), from.list()),
-        Kind::UsShortCode | Kind::OtherShortCode => (rate("sms.short_code", 6_000), from.list()),
+        Kind::TollFree => (rate("sms.toll_free", 200), from.list_id()),
+        Kind::UsShortCode | Kind::OtherShortCode => (rate("sms.short_code", 6_000), from.list_id()),
         Kind::Name => (rate("sms.name", 600), None),
         // ACS documents none: the carrier has its own.
         Kind::LongCode | Kind::Foreign => return Ok(()),

@@ -64,6 +64,12 @@ impl Couriers {
         self
     }
 
+    /// Whether anybody carries this kind in this geography.
+    #[must_use]
+    pub fn carries(&self, geography: &Geography, kind: Kind) -> bool {
+        self.by.contains_key(&(geography.clone(), kind))
+    }
+
     /// How fast destinations of this kind are served.
     #[must_use]
     pub fn paced(mut self, kind: Kind, pacing: Pacing) -> Self {

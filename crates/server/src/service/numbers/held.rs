@@ -10,7 +10,7 @@ use super::desk::{NumbersDesk, retry};
 use super::error::NumbersError;
 use super::operation::OperationName;
 use super::release::{ON_RELEASE, Released};
-use super::rows::{HeldNumber, HeldNumbers, NumberKey, OperationKind, Shelves, State, held_scope};
+use super::rows::{HeldNumber, HeldNumbers, Holding, NumberKey, OperationKind, Shelves, State};
 use super::{holder, keeping};
 
 /// A change of what a number is set up for; what is `None` stays.
@@ -83,7 +83,8 @@ impl NumbersDesk<'_> {
         let mut reader = self.cell.read(self.resource).await?;
         let found = reader.try_get::<HeldNumbers>(&key).await?.and_then(Opened::value);
         let found = found.ok_or(NumbersError::NumberUnknown)?;
-        let scope = reader.scope_key(&held_scope(&key)).await?.ok_or(NumbersError::NumberUnknown)?;
+        let scope = Holding::of(key, &found.hint).scope();
+        let scope = reader.scope_key(&scope).await?.ok_or(NumbersError::NumberUnknown)?;
         let mut draft = reader.draft();
         drop(reader);
         let mut row = found.value;
@@ -96,7 +97,7 @@ impl NumbersDesk<'_> {
         }
         let name = OperationName { kind: OperationKind::Capabilities, id: self.id() };
         draft.expect_version::<HeldNumbers>(&key, found.version);
-        draft.put::<HeldNumbers>(&key, &row, &[], &scope)?;
+        draft.put::<HeldNumbers>(&key, &row, &found.hint, &scope)?;
         self.done(&mut draft, name, Some(format!("/phoneNumbers/%2B{}", row.number.digits())), None)?;
         self.forget_old(&mut draft).await?;
         draft.commit().await?;
@@ -128,13 +129,15 @@ impl NumbersDesk<'_> {
         let mut reader = self.cell.read(self.resource).await?;
         let mut draft = reader.draft();
         draft.expect_version::<HeldNumbers>(&key, found.version);
-        let released = Released { resource: self.resource, key };
+        let holding = Holding::of(key, &found.hint);
+        draft.expect_scope_key(&holding.scope());
+        let released = Released { resource: self.resource, holding };
         for hook in ON_RELEASE {
             hook(&mut reader, &mut draft, &released).await?;
         }
         drop(reader);
         draft.delete::<HeldNumbers>(&key);
-        draft.destroy_scope_key(&held_scope(&key));
+        draft.destroy_scope_key(&holding.scope());
         let name = OperationName { kind: OperationKind::Release, id: self.id() };
         self.done(&mut draft, name, None, None)?;
         self.audit(&mut draft)?;

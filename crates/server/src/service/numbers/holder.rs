@@ -4,7 +4,7 @@ use base::phone::{Capabilities, NumberType};
 use base::{PhoneNumber, ResourceId};
 use store::{Cell, Draft, Reader, StoreError};
 
-use super::rows::{HeldNumbers, NumberKey, Numbers, State};
+use super::rows::{HeldNumbers, Holding, NumberKey, Numbers, State};
 
 /// The domain of the blind index of numbers in a cell.
 const DOMAIN: &str = "number";
@@ -12,8 +12,8 @@ const DOMAIN: &str = "number";
 /// A number that the resource holds, as it was at the moment of a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
-    /// The number's name in row keys.
-    pub key: NumberKey,
+    /// What lasts from its purchase to its release.
+    pub holding: Holding,
     /// What kind of number.
     pub kind: NumberType,
     /// ISO 3166, two capitals.
@@ -34,7 +34,7 @@ pub enum MayText {
     NotHeld,
 }
 
-/// The number's name in row keys of this cell, and in [`super::held_scope`].
+/// The number's name in row keys of this cell.
 ///
 /// # Errors
 /// When the store or the key service fails.
@@ -75,7 +75,7 @@ pub async fn may_text_in(reader: &mut Reader, key: NumberKey) -> Result<MayText,
     let Some(found) = reader.try_get::<HeldNumbers>(&key).await? else { return Ok(MayText::NotHeld) };
     let Some(row) = found.value() else { return Ok(MayText::NotHeld) };
     let sender = Sender {
-        key,
+        holding: Holding::of(key, &row.hint),
         kind: row.value.offer.kind,
         country: row.value.offer.country,
         capabilities: row.value.capabilities,
@@ -85,7 +85,23 @@ pub async fn may_text_in(reader: &mut Reader, key: NumberKey) -> Result<MayText,
     Ok(if may { MayText::Yes(sender) } else { MayText::NotEnabled(sender) })
 }
 
+/// The holding of a number that `resource` has, whatever it is set up for; `None` when it does not have it.
+///
+/// # Errors
+/// When the store or the key service fails.
+pub async fn holding(
+    cell: &Cell,
+    resource: ResourceId,
+    number: &PhoneNumber,
+) -> Result<Option<Holding>, StoreError> {
+    let key = key(cell, number).await?;
+    let found = cell.read(resource).await?.try_get::<HeldNumbers>(&key).await?;
+    Ok(found.and_then(|found| found.value()).map(|row| Holding::of(key, &row.hint)))
+}
+
 /// Makes a commit of the resource conditional on the number being held, and set up, as it was when it was looked at.
 pub fn expect_held(draft: &mut Draft, sender: &Sender) {
-    draft.expect_version::<HeldNumbers>(&sender.key, sender.version);
+    draft.expect_version::<HeldNumbers>(&sender.holding.number, sender.version);
+    // Versions begin anew with each purchase.
+    draft.expect_scope_key(&sender.holding.scope());
 }

@@ -19,13 +19,13 @@ mod search;
 pub use desk::NumbersDesk;
 pub use error::NumbersError;
 pub use held::{CapabilityChange, Lookup};
-pub use holder::{MayText, Sender, expect_held, holder, key, may_text, may_text_in};
+pub use holder::{MayText, Sender, expect_held, holder, holding, key, may_text, may_text_in};
 pub use inventory::{Listed, Loaded, Lot, Standing, ensure_held, load, lots, numbers};
 pub use offers::{Browsed, Filter};
 pub use operation::OperationName;
 pub use release::{OnRelease, Released};
 pub use reservation::{Item, ItemStatus, ReservationView, Standing as ReservationStanding};
 pub use rows::{
-    HeldNumber, NumberKey, OperationFailure, OperationKind, OperationRow, SearchRow, held_scope, keyspaces,
+    HeldNumber, Holding, NumberKey, OperationFailure, OperationKind, OperationRow, SearchRow, keyspaces,
 };
 pub use search::Wanted;

@@ -10,7 +10,7 @@ use super::error::NumbersError;
 use super::keeping;
 use super::operation::OperationName;
 use super::rows::{
-    HeldNumber, HeldNumbers, OperationFailure, OperationKind, SearchRow, Searches, Shelves, held_scope,
+    HeldNumber, HeldNumbers, Holding, OperationFailure, OperationKind, SearchRow, Searches, Shelves,
 };
 
 impl NumbersDesk<'_> {
@@ -97,7 +97,8 @@ pub(super) fn write_held(
     capabilities: Option<Capabilities>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let scope = draft.new_scope_key(held_scope(&number.key))?;
+    let holding = Holding { number: number.key, id: draft.cell().rng().id() };
+    let scope = draft.new_scope_key(holding.scope())?;
     let row = HeldNumber {
         number: number.row.number.clone(),
         capabilities: capabilities.unwrap_or(offer.capabilities),
@@ -105,5 +106,5 @@ pub(super) fn write_held(
         purchased_at: now,
     };
     draft.expect_absent::<HeldNumbers>(&number.key);
-    draft.put::<HeldNumbers>(&number.key, &row, &[], &scope)
+    draft.put::<HeldNumbers>(&number.key, &row, &holding.id, &scope)
 }

@@ -4,15 +4,15 @@ use base::ResourceId;
 use guard::BoxFuture;
 use store::{Draft, Reader, StoreError};
 
-use super::rows::NumberKey;
+use super::rows::Holding;
 
 /// A number that is being released.
 #[derive(Clone, Copy, Debug)]
 pub struct Released {
     /// Who held it.
     pub resource: ResourceId,
-    /// Its name in row keys and in [`super::held_scope`], whose key this commit destroys.
-    pub key: NumberKey,
+    /// What ends, and whose scope's key this commit destroys.
+    pub holding: Holding,
 }
 
 /// Adds to the commit what deletes all that belongs to a number: small things at once, for many a row that a job works

@@ -8,7 +8,7 @@
 //! | `number` | cell | number | the number, its shelf, who has it | the cell's |
 //! | `number_free` | cell | shelf, number | the number: nobody has it | the cell's |
 //! | `number_kept` | cell | instant, number | nothing: whose keeping ends when | the cell's |
-//! | `number_held` | resource | number | a purchased number | the number's own, for as long as it is held |
+//! | `number_held` | resource | number | a purchased number | that of this holding; which one it is stands in the hint |
 //! | `number_search` | resource | search | what was found, and until when it is kept | the resource's |
 //! | `number_reservation` | resource | reservation | what is reserved | the resource's |
 //! | `number_operation` | resource | operation | what came of it | the resource's |
@@ -33,15 +33,35 @@ pub(crate) type ShelfKey = [u8; 16];
 /// Kind of scope owned by this service; part of the scope's bytes, so it never changes.
 const SCOPE_HELD: u8 = 0x22;
 
-/// What belongs to a number for as long as one resource holds it, and dies when it is released: other services may
-/// seal under it too.
-#[must_use]
-pub fn held_scope(number: &NumberKey) -> Scope {
-    Scope::new(SCOPE_HELD, &[number])
+/// One resource's having a number, from one purchase to the release. A number that is bought again is another holding,
+/// so that nothing of the former one comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// Which number.
+    pub number: NumberKey,
+    /// Which holding of it. Random; those of before there were holdings have the number's key.
+    pub id: [u8; 16],
+}
+
+impl Holding {
+    /// The holding that a row of `number` with this hint tells of.
+    pub(super) fn of(number: NumberKey, hint: &[u8]) -> Self {
+        Self { number, id: hint.try_into().unwrap_or(number) }
+    }
+
+    /// What belongs to the number for as long as this holding lasts, and dies when it is released: other services may
+    /// seal under it too.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        if self.id == self.number {
+            return Scope::new(SCOPE_HELD, &[&self.number]);
+        }
+        Scope::new(SCOPE_HELD, &[&self.number, &self.id])
+    }
 }
 
 macro_rules! keyspace {
-    ($(#[$doc:meta])* $name:ident, $table:literal, $key:ty, $value:ty, |$k:ident| $scope:expr) => {
+    ($(#[$doc:meta])* $name:ident, $table:literal, $key:ty, $value:ty, |$k:ident, $hint:ident| $scope:expr) => {
         $(#[$doc])*
         pub(crate) struct $name;
 
@@ -51,7 +71,7 @@ macro_rules! keyspace {
             type Key = $key;
             type Value = $value;
 
-            fn scope($k: &Self::Key, _hint: &[u8]) -> Scope {
+            fn scope($k: &Self::Key, $hint: &[u8]) -> Scope {
                 $scope
             }
         }
@@ -60,39 +80,39 @@ macro_rules! keyspace {
 
 keyspace!(
     /// The one row that every import changes.
-    Registers, "number_register", (), RegisterRow, |_key| Scope::RESOURCE
+    Registers, "number_register", (), RegisterRow, |_key, _hint| Scope::RESOURCE
 );
 keyspace!(
     /// Offers.
-    Shelves, "number_shelf", ShelfKey, Offer, |_key| Scope::RESOURCE
+    Shelves, "number_shelf", ShelfKey, Offer, |_key, _hint| Scope::RESOURCE
 );
 keyspace!(
     /// The inventory.
-    Numbers, "number", NumberKey, NumberRow, |_key| Scope::RESOURCE
+    Numbers, "number", NumberKey, NumberRow, |_key, _hint| Scope::RESOURCE
 );
 keyspace!(
     /// Numbers that can be had.
-    FreeNumbers, "number_free", (ShelfKey, NumberKey), PhoneNumber, |_key| Scope::RESOURCE
+    FreeNumbers, "number_free", (ShelfKey, NumberKey), PhoneNumber, |_key, _hint| Scope::RESOURCE
 );
 keyspace!(
     /// When keeping ends.
-    KeptNumbers, "number_kept", (Timestamp, NumberKey), (), |_key| Scope::RESOURCE
+    KeptNumbers, "number_kept", (Timestamp, NumberKey), (), |_key, _hint| Scope::RESOURCE
 );
 keyspace!(
     /// Numbers that the resource holds.
-    HeldNumbers, "number_held", NumberKey, HeldNumber, |key| held_scope(key)
+    HeldNumbers, "number_held", NumberKey, HeldNumber, |key, hint| Holding::of(*key, hint).scope()
 );
 keyspace!(
     /// Searches of the resource.
-    Searches, "number_search", EntryId, SearchRow, |_key| Scope::RESOURCE
+    Searches, "number_search", EntryId, SearchRow, |_key, _hint| Scope::RESOURCE
 );
 keyspace!(
     /// Reservations of the resource.
-    Reservations, "number_reservation", EntryId, ReservationRow, |_key| Scope::RESOURCE
+    Reservations, "number_reservation", EntryId, ReservationRow, |_key, _hint| Scope::RESOURCE
 );
 keyspace!(
     /// Long-running operations of the resource.
-    Operations, "number_operation", EntryId, OperationRow, |_key| Scope::RESOURCE
+    Operations, "number_operation", EntryId, OperationRow, |_key, _hint| Scope::RESOURCE
 );
 
 /// What was loaded.

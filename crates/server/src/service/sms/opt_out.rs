@@ -2,7 +2,7 @@
 
 use base::{Personal, Timestamp};
 use guard::BoxFuture;
-use store::{Draft, KeyRange, Opened, Reader, StoreError};
+use store::{Draft, KeyRange, Keyspace as _, Opened, Reader, StoreError};
 
 use super::rows::{Due, DueRow, OptOutBy, OptOutKey, OptOutRow, OptOuts};
 use super::{Origin, SmsError, TextDesk};
@@ -73,7 +73,8 @@ impl TextDesk<'_> {
         }
         let mut reader = self.cell().read(self.id()).await?;
         let found = reader.multi_get::<OptOuts>(&keys).await?;
-        Ok(found.into_iter().map(|found| found.is_some()).collect())
+        // What cannot be opened is of a number that was released meanwhile.
+        Ok(found.into_iter().map(|found| matches!(found, Some(Opened::Value(_)))).collect())
     }
 
     /// The list from the entry after `after`, at most [`OptOut::SHOWN`] entries. That it was looked at is recorded first.
@@ -127,7 +128,7 @@ impl TextDesk<'_> {
     ) -> Result<Option<OptOutKey>, StoreError> {
         let Some(list) = from.list() else { return Ok(None) };
         let to = self.cell().blind_index(self.id(), "sms opt-out", to.expose().as_bytes()).await?;
-        Ok(Some((list, to)))
+        Ok(Some((list.id(), to)))
     }
 
     pub(super) async fn list(
@@ -137,9 +138,12 @@ impl TextDesk<'_> {
         to: &Personal<String>,
         by: OptOutBy,
     ) -> Result<(), StoreError> {
-        let Some(key) = self.opt_out_key(from, to).await? else { return Ok(()) };
+        let (Some(key), Some(list)) = (self.opt_out_key(from, to).await?, from.list()) else { return Ok(()) };
         let row = OptOutRow { from: from.text().clone(), to: to.clone(), since: self.now(), by };
-        draft.put_in_resource::<OptOuts>(&key, &row, &[])
+        let scope = OptOuts::scope(&key, list.hint());
+        // Without a key the number was released a moment ago, and its list is no more.
+        let Some(scope) = self.cell().read(self.id()).await?.scope_key(&scope).await? else { return Ok(()) };
+        draft.put::<OptOuts>(&key, &row, list.hint(), &scope)
     }
 
     pub(super) async fn unlist(
@@ -155,13 +159,14 @@ impl TextDesk<'_> {
     }
 }
 
-/// A number is released: what its recipients wished is forgotten by the next sweep, for there may be very many.
+/// A number is released: what its recipients wished becomes unreadable with the key of the holding, and is removed by the
+/// next sweep, for there may be very many.
 pub fn on_release<'a>(
     _reader: &'a mut Reader,
     draft: &'a mut Draft,
     number: &'a crate::service::numbers::Released,
 ) -> BoxFuture<'a, Result<(), StoreError>> {
-    let due =
-        draft.put_in_resource::<Due>(&(Timestamp::EPOCH, number.key), &DueRow::Released(number.key), &[]);
+    let list = number.holding.id;
+    let due = draft.put_in_resource::<Due>(&(Timestamp::EPOCH, list), &DueRow::Released(list), &[]);
     Box::pin(std::future::ready(due))
 }

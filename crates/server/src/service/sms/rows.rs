@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|
 //! | `sms_text` | resource | id of the text | the text; once final what became of it, without its words | the text's; the resource's |
 //! | `sms_due` | resource | when, id | texts to look at then | the resource's |
-//! | `sms_opt_out` | resource | hash of the sender, hash of the recipient | who does not want to hear from whom | the resource's |
+//! | `sms_opt_out` | resource | the sender's list, hash of the recipient | who does not want to hear from whom | that of the number's holding, which stands in the hint; for short codes the resource's |
 //! | `sms_receipt` | cell | hash of carrier and its id | whose receipt that is, or a receipt nobody waited for yet | the cell's |
 //!
 //! The id of a text that may be asked for again is the keyed hash of its repeatability id, so that one row is both the
@@ -13,6 +13,8 @@
 use base::{Personal, ResourceId, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Class, Keyspace, KeyspaceDef, Scope};
+
+use crate::service::numbers::Holding;
 
 /// The kind of scope of texts; the number is part of the scope's bytes and never changes.
 const SCOPE_TEXT: u8 = 11;
@@ -23,8 +25,39 @@ pub(crate) const HINT_FINAL: &[u8] = &[0];
 /// The id of a text, or of one that came in.
 pub(crate) type TextId = [u8; 16];
 
-/// A sender and a recipient, as hashes.
+/// A sender's list ([`List::id`]) and a recipient, as a hash.
 pub(crate) type OptOutKey = ([u8; 16], [u8; 16]);
+
+/// The list of those who do not want to hear from a sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum List {
+    /// Of a number, for as long as it is held.
+    Held(Holding),
+    /// Of a short code, by its hash.
+    Short([u8; 16]),
+}
+
+impl List {
+    /// What the keys of its entries begin with.
+    pub(crate) const fn id(&self) -> [u8; 16] {
+        match self {
+            Self::Held(holding) => holding.id,
+            Self::Short(hash) => *hash,
+        }
+    }
+
+    /// The hint of its entries: of which number it is.
+    pub(crate) const fn hint(&self) -> &[u8] {
+        match self {
+            Self::Held(holding) => &holding.number,
+            Self::Short(_) => &[],
+        }
+    }
+}
+
+fn opt_out_scope(key: &OptOutKey, hint: &[u8]) -> Scope {
+    hint.try_into().map_or(Scope::RESOURCE, |number| Holding { number, id: key.0 }.scope())
+}
 
 /// The scope of one text, sent or received.
 pub(crate) fn text_scope(id: &TextId) -> Scope {
@@ -60,7 +93,7 @@ keyspace!(
 );
 keyspace!(
     /// Who does not want to hear from whom.
-    OptOuts, "sms_opt_out", OptOutKey, OptOutRow, |_key, _hint| Scope::RESOURCE
+    OptOuts, "sms_opt_out", OptOutKey, OptOutRow, |key, hint| opt_out_scope(key, hint)
 );
 keyspace!(
     /// Of a cell: what its carriers call the texts of its resources. The hint is when a row ends, in milliseconds.
@@ -129,7 +162,7 @@ pub(crate) enum DueRow {
     Sent(Vec<TextId>),
     /// Texts that came in: their keys end.
     Received(Vec<TextId>),
-    /// A number that was released: what its recipients wished is forgotten.
+    /// A list whose number was released: what its recipients wished, unreadable already, is removed.
     Released([u8; 16]),
 }
 

@@ -259,7 +259,8 @@ impl TextDesk<'_> {
         let now = self.now();
         let mut fates = Vec::with_capacity(named.len());
         for ((one, named), found) in new.recipients.iter().zip(named).zip(texts) {
-            let unwanted = named.opt_out.and_then(|_| opt_outs.next()).flatten().is_some();
+            let unwanted = named.opt_out.and_then(|_| opt_outs.next()).flatten();
+            let unwanted = matches!(unwanted, Some(Opened::Value(_)));
             let fate = |replaced| if unwanted { Fate::Unwanted(replaced) } else { Fate::New(replaced) };
             fates.push(match found {
                 None => fate(None),

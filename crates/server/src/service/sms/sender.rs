@@ -9,6 +9,7 @@ use post::text::keyword::Kind;
 use post::text::number::Sender as Written;
 use store::{Draft, StoreError};
 
+use super::rows::List;
 use super::{SmsError, TextDesk};
 use crate::service::numbers::{self, MayText};
 
@@ -32,7 +33,7 @@ pub struct Origin {
     /// The row that says so, where it is a number.
     held: Option<numbers::Sender>,
     /// Under which its recipients' wishes are kept; none for a name, which has no such list.
-    list: Option<[u8; 16]>,
+    list: Option<List>,
 }
 
 impl Origin {
@@ -48,9 +49,14 @@ impl Origin {
         self.kind
     }
 
-    /// Under which its recipients' wishes are kept.
+    /// What names the list of its recipients' wishes, where it has one.
     #[must_use]
-    pub const fn list(&self) -> Option<[u8; 16]> {
+    pub fn list_id(&self) -> Option<[u8; 16]> {
+        self.list.map(|list| list.id())
+    }
+
+    /// Under which its recipients' wishes are kept.
+    pub(super) const fn list(&self) -> Option<List> {
         self.list
     }
 
@@ -84,25 +90,33 @@ impl TextDesk<'_> {
         if let Written::Number(digits) = written {
             let held = self.held(text, remembered).await?;
             let kind = Kind::of_number(digits);
-            return Ok(Origin { text: text.clone(), kind, list: Some(held.key), held: Some(held) });
+            return Ok(Origin {
+                text: text.clone(),
+                kind,
+                list: Some(List::Held(held.holding)),
+                held: Some(held),
+            });
         }
         let kind = self.resource.senders().kind(written).ok_or(SmsError::SenderNotOwned)?;
         Ok(Origin { text: text.clone(), kind, held: None, list: self.short_code(text, kind).await? })
     }
 
     /// Under which the wishes about a short code are kept.
-    async fn short_code(&self, text: &Personal<String>, kind: Kind) -> Result<Option<[u8; 16]>, StoreError> {
+    async fn short_code(&self, text: &Personal<String>, kind: Kind) -> Result<Option<List>, StoreError> {
         if !kind.has_opt_outs() {
             return Ok(None);
         }
-        self.cell().blind_index(self.id(), "sms short code", text.expose().as_bytes()).await.map(Some)
+        self.cell()
+            .blind_index(self.id(), "sms short code", text.expose().as_bytes())
+            .await
+            .map(|hash| Some(List::Short(hash)))
     }
 
     /// A sender of the resource that a text came in for: whose it is was looked at already.
     pub(super) async fn addressee(&self, text: &Personal<String>, kind: Kind) -> Result<Origin, StoreError> {
         let number: Option<PhoneNumber> = text.expose().parse().ok();
         let list = match &number {
-            Some(number) => Some(numbers::key(self.cell(), number).await?),
+            Some(number) => numbers::holding(self.cell(), self.id(), number).await?.map(List::Held),
             None => self.short_code(text, kind).await?,
         };
         Ok(Origin { text: text.clone(), kind, held: None, list })
