@@ -31,6 +31,10 @@ pub(crate) enum Command {
     Sms(SmsArgs),
     /// Kills the server while thousands of mails or texts go out: each must end in one final status, and reach the peer.
     QueueCrash(QueueCrashArgs),
+    /// What the closed host costs: a closed and an open server under the same load, in turns.
+    Sandbox(SandboxArgs),
+    /// Sealing and opening records on one core, beside OpenSSL's AES-256-GCM.
+    Seal(SealArgs),
     /// An SMS centre alone, which takes texts as fast as they come. Serves until its input ends, then says what it counted.
     SmsCentre(SmsCentreArgs),
     /// The first ceiling alone: a bare TLS endpoint that parses and echoes JSON. Serves until its input ends.
@@ -82,6 +86,42 @@ pub(crate) struct ChatArgs {
     /// The longest a round may take, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) seconds: u64,
+}
+
+/// Options of `sandbox`.
+#[derive(Clone, Debug, Group)]
+pub(crate) struct SandboxArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// How many senders at once.
+    #[arg(long, value_name = "NUMBER", default_value_t = 64)]
+    pub(crate) senders: usize,
+    /// Chat threads they write to, with two participants each.
+    #[arg(long, value_name = "NUMBER", default_value_t = 64)]
+    pub(crate) threads: usize,
+    /// Messages of one round to one server.
+    #[arg(long, value_name = "NUMBER", default_value_t = 20_000)]
+    pub(crate) messages: u64,
+    /// Rounds to each server, in turns.
+    #[arg(long, value_name = "NUMBER", default_value_t = 12)]
+    pub(crate) rounds: usize,
+}
+
+/// Options of `seal`.
+#[derive(Clone, Debug, Group)]
+pub(crate) struct SealArgs {
+    /// Print the figures as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Bytes of a record.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1024)]
+    pub(crate) bytes: usize,
+    /// Seconds of each measurement.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1)]
+    pub(crate) seconds: u64,
+    /// Rounds, alternating with OpenSSL; medians are printed.
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    pub(crate) rounds: usize,
 }
 
 /// Options of `read`.

@@ -13,6 +13,8 @@ mod net;
 mod outbound;
 mod read;
 mod report;
+mod sandbox;
+mod seal;
 mod smsc;
 
 use std::process::ExitCode;
@@ -82,6 +84,8 @@ async fn dispatch(command: &Command) -> Result<bool> {
         Command::QueueCrash(args) => outbound::crash::run(args).await,
         Command::Email(args) => outbound::mail::run(args).await,
         Command::Sms(args) => outbound::text::run(args).await,
+        Command::Sandbox(args) => sandbox::run(args).await,
+        Command::Seal(args) => seal::run(args),
         Command::SmsCentre(args) => smsc::main(&args.ready_file, args.into()).map(|()| true),
         Command::CeilingHttp(args) => ceiling::http::main(&args.ready_file).await.map(|()| true),
         Command::CeilingLog(args) => {
