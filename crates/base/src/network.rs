@@ -35,6 +35,39 @@ impl Network {
     }
 }
 
+/// From where something may be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkRules {
+    /// Whether it may be reached from the public internet, where `allow` names nothing.
+    pub public: bool,
+    /// If not empty: from here alone.
+    pub allow: Vec<Network>,
+    /// Never from here, whatever `allow` says.
+    pub deny: Vec<Network>,
+}
+
+impl Default for NetworkRules {
+    /// From everywhere.
+    fn default() -> Self {
+        Self { public: true, allow: Vec::new(), deny: Vec::new() }
+    }
+}
+
+impl NetworkRules {
+    /// Whether who comes from `address` is let in.
+    #[must_use]
+    pub fn admit(&self, address: IpAddr) -> bool {
+        let among = |networks: &[Network]| networks.iter().any(|network| network.contains(address));
+        if among(&self.deny) {
+            return false;
+        }
+        if !self.allow.is_empty() {
+            return among(&self.allow);
+        }
+        self.public || !is_public(address)
+    }
+}
+
 /// The first `count` bits.
 fn mask(bits: u128, count: u8) -> u128 {
     bits.checked_shr(128 - u32::from(count)).unwrap_or(0)
@@ -132,6 +165,29 @@ mod tests {
         }
         assert_eq!("10.0.0.0/8".parse::<Network>().unwrap().to_string(), "10.0.0.0/8");
         assert_eq!("::1".parse::<Network>().unwrap().to_string(), "::1/128");
+    }
+
+    #[test]
+    fn who_is_denied_is_not_let_in_whoever_is_allowed() {
+        let networks =
+            |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<Network>>();
+        let admitted = |rules: &NetworkRules| {
+            ["10.1.2.3", "10.9.9.9", "192.168.0.1", "8.8.8.8", "::ffff:10.1.2.3", "2a00:1450::1", "::1"]
+                .map(|address| rules.admit(ip(address)))
+        };
+        let open = NetworkRules::default();
+        assert_eq!(admitted(&open), [true; 7]);
+        let private = NetworkRules { public: false, ..open.clone() };
+        assert_eq!(admitted(&private), [true, true, true, false, true, false, true]);
+        let denied = NetworkRules { deny: networks(&["10.1.0.0/16"]), ..open.clone() };
+        assert_eq!(admitted(&denied), [false, true, true, true, false, true, true]);
+        let allowed = NetworkRules { allow: networks(&["10.0.0.0/8", "8.8.8.0/24"]), ..denied };
+        assert_eq!(admitted(&allowed), [false, true, false, true, false, false, false]);
+        // Who is named is let in also when the public is not.
+        assert_eq!(
+            admitted(&NetworkRules { public: false, ..allowed }),
+            [false, true, false, true, false, false, false]
+        );
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use base::{Geography, ResourceId};
+use base::{Geography, NetworkRules, ResourceId};
 use guard::signature::AccessKey;
 use store::Cell;
 
@@ -21,6 +22,7 @@ pub struct ResourceEntry {
     tokens: Arc<CellTokens>,
     public_hosts: Vec<String>,
     senders: Senders,
+    network: NetworkRules,
 }
 
 impl ResourceEntry {
@@ -35,7 +37,16 @@ impl ResourceEntry {
         tokens: Arc<CellTokens>,
         public_hosts: Vec<String>,
     ) -> Self {
-        Self { id, name, cell, access_keys, tokens, public_hosts, senders: Senders::default() }
+        Self {
+            id,
+            name,
+            cell,
+            access_keys,
+            tokens,
+            public_hosts,
+            senders: Senders::default(),
+            network: NetworkRules::default(),
+        }
     }
 
     /// The same with names and short codes that texts may be sent from.
@@ -43,6 +54,19 @@ impl ResourceEntry {
     pub fn with_senders(mut self, senders: Senders) -> Self {
         self.senders = senders;
         self
+    }
+
+    /// The same, reached only from where `network` says.
+    #[must_use]
+    pub fn with_network(mut self, network: NetworkRules) -> Self {
+        self.network = network;
+        self
+    }
+
+    /// Whether it may be reached from `peer`. For anyone else it does not exist (law 6).
+    #[must_use]
+    pub fn admits(&self, peer: IpAddr) -> bool {
+        self.network.admit(peer)
     }
 
     /// What it may send texts from, besides its numbers.

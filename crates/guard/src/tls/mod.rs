@@ -67,6 +67,8 @@ pub fn server_config(certs: Arc<CertificateStore>) -> Arc<ServerConfig> {
         .with_no_client_auth()
         .with_cert_resolver(certs);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // The strongest suite that both know, in our order: clients do not always know what is good for them.
+    config.ignore_client_order = true;
     let (ticketer, sessions) = resumption();
     if let Some(ticketer) = ticketer {
         config.ticketer = ticketer;

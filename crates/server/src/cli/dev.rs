@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use base::{Clock, Geography, Limits, SystemClock};
+use base::{Clock, Geography, Limits, NetworkRules, SystemClock};
 use clap::Args;
 use guard::SystemRng;
 use guard::signature::AccessKey;
@@ -284,6 +284,7 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
             first_key: key.cloned(),
             public_hosts: Vec::new(),
             senders: Senders::for_development(),
+            network: NetworkRules::default(),
         });
     }
     (cells, placed)

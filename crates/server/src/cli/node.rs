@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Clock, Limits, ResourceId, Rng, Secret, SystemClock};
+use base::{Clock, Limits, NetworkRules, ResourceId, Rng, Secret, SystemClock};
 use guard::SystemRng;
 use guard::signature::AccessKey;
 use store::Cell;
@@ -50,6 +50,8 @@ pub(super) struct Placed {
     pub(super) public_hosts: Vec<String>,
     /// What it may send texts from, besides its numbers.
     pub(super) senders: Senders,
+    /// From where it may be reached.
+    pub(super) network: NetworkRules,
 }
 
 /// What a node is made of.
@@ -271,7 +273,7 @@ async fn settle(
             Arc::clone(tokens),
             placed.public_hosts,
         );
-        entries.push(Arc::new(entry.with_senders(placed.senders)));
+        entries.push(Arc::new(entry.with_senders(placed.senders).with_network(placed.network)));
     }
     Ok((entries, served))
 }

@@ -117,7 +117,8 @@ fn place(config: &Config) -> Result<Vec<Placed>, CliError> {
         let name = resource.name.clone();
         let senders =
             Senders::parse(resource.text_senders.iter().map(TextSender::as_str)).unwrap_or_default();
-        placed.push(Placed { id: None, name, cell, first_key, public_hosts, senders });
+        let network = resource.network.clone();
+        placed.push(Placed { id: None, name, cell, first_key, public_hosts, senders, network });
     }
     Ok(placed)
 }

@@ -1,6 +1,6 @@
 //! `[[resource]]`: one tenant, the geography it lives in, and where its access keys are when the operator sets them.
 
-use base::Geography;
+use base::{Geography, Network, NetworkRules};
 use post::text::number::Sender;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,6 +21,8 @@ pub struct ResourceConfig {
     pub access_keys: Vec<SecretRef>,
     /// What it may send texts from, besides the numbers it holds.
     pub text_senders: Vec<TextSender>,
+    /// From where it may be reached.
+    pub network: NetworkRules,
 }
 
 /// Something that texts may be sent from.
@@ -71,6 +73,52 @@ pub(super) struct RawResource {
         inner(regex(pattern = r"^(\*|[A-Z]{2}:[0-9]{3,8}|[A-Za-z0-9+_& -]{1,11})$"))
     )]
     text_senders: Vec<String>,
+    /// From where it may be reached.
+    #[serde(default)]
+    network: RawNetwork,
+}
+
+/// From where a resource may be reached. To anyone else it does not exist.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "network")]
+struct RawNetwork {
+    /// Whether it may be reached from the public internet, when `allow` names nothing. [default: true]
+    #[schemars(with = "bool")]
+    public_access: Option<bool>,
+    /// From these networks alone, such as "10.0.0.0/8". Without it, from all.
+    #[serde(default)]
+    #[schemars(length(max = 200))]
+    allow: Vec<String>,
+    /// Never from these networks, whatever `allow` says.
+    #[serde(default)]
+    #[schemars(length(max = 200))]
+    deny: Vec<String>,
+}
+
+/// The most networks of one list.
+const MAX_NETWORKS: usize = 200;
+
+impl RawNetwork {
+    fn check(&self, at: &str, document: &mut Document<'_>) -> NetworkRules {
+        let mut read = |list: &str, texts: &[String]| {
+            if texts.len() > MAX_NETWORKS {
+                let what = format!("{} networks, at most {MAX_NETWORKS} can be named", texts.len());
+                document.problem(&format!("{at}.{list}"), what, "name larger networks");
+            }
+            let networks = texts.iter().enumerate().filter_map(|(place, text)| {
+                let network = text.parse().ok();
+                if network.is_none() {
+                    let key = format!("{at}.{list}[{place}]");
+                    document.problem(&key, "this is no network", "write one such as \"10.0.0.0/8\"");
+                }
+                network
+            });
+            networks.collect::<Vec<Network>>()
+        };
+        let (allow, deny) = (read("allow", &self.allow), read("deny", &self.deny));
+        NetworkRules { public: self.public_access.unwrap_or(true), allow, deny }
+    }
 }
 
 impl RawResource {
@@ -87,7 +135,8 @@ impl RawResource {
         let geography = cell::geography(self.geography.as_deref(), &format!("{at}.geography"), document);
         let access_keys = keys(&self.access_keys, &format!("{at}.access_keys"), document);
         let text_senders = senders(&self.text_senders, &format!("{at}.text_senders"), document);
-        Some(ResourceConfig { name: name?, geography: geography?, access_keys, text_senders })
+        let network = self.network.check(&format!("{at}.network"), document);
+        Some(ResourceConfig { name: name?, geography: geography?, access_keys, text_senders, network })
     }
 }
 

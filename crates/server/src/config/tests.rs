@@ -220,3 +220,26 @@ fn the_checked_in_schema_is_the_present_one() {
     assert_eq!(schema["$defs"]["cell"]["properties"]["engine"]["required"], serde_json::json!(["kind"]));
     assert_eq!(schema["properties"]["limits"]["properties"]["page_size"]["default"], 200);
 }
+
+#[test]
+fn a_resource_says_from_where_it_is_reached() {
+    let network = |rules: &str| {
+        let text = format!("name = \"fabrikam\"\nnetwork = {rules}");
+        Config::parse("c", &GOOD.replacen("name = \"fabrikam\"", &text, 1))
+            .map(|config| config.resources[1].network.clone())
+    };
+    let open = Config::parse("c", GOOD).unwrap().resources[1].network.clone();
+    assert_eq!(open, base::NetworkRules::default());
+    let rules =
+        network("{ public_access = false, allow = [\"10.0.0.0/8\"], deny = [\"10.1.0.0/16\"] }").unwrap();
+    assert!(
+        !rules.public
+            && rules.admit("10.2.0.1".parse().unwrap())
+            && !rules.admit("10.1.0.1".parse().unwrap())
+    );
+    let told = network("{ allow = [\"10.0.0.0/8\", \"home\"] }").unwrap_err().to_string();
+    assert!(told.contains("resource[1].network.allow[1]") && told.contains("no network"), "{told}");
+    let many = |count: usize| format!("{{ deny = [{}] }}", vec!["\"10.0.0.1\""; count].join(","));
+    assert_eq!(network(&many(200)).unwrap().deny.len(), 200);
+    assert!(network(&many(201)).unwrap_err().to_string().contains("at most 200"));
+}

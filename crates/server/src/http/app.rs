@@ -125,26 +125,26 @@ impl App {
     }
 
     /// Finds the resource and the operation, and looks at all that the head alone can get wrong.
-    fn find(&self, head: &Parts) -> Result<(Routed, usize), Refused> {
+    fn find(&self, head: &Parts, peer: Option<IpAddr>) -> Result<(Routed, usize), Refused> {
         // HEAD is a GET whose body stays behind (RFC 9110, section 9.3.2); the sockets leave it out.
         let method = if head.method == Method::HEAD { &Method::GET } else { &head.method };
         let (operation, params) = match wire::route(method, head.uri.path()) {
             Route::Found { operation, params } => (operation, params),
             Route::MethodNotAllowed { allow } if head.method == Method::OPTIONS => {
-                self.resource(head)?;
+                self.resource(head, peer)?;
                 return Err(Refused::Options(allow));
             }
             Route::MethodNotAllowed { allow } => {
-                self.resource(head)?;
+                self.resource(head, peer)?;
                 return Err(ApiError::method_not_allowed(allow).into());
             }
             Route::NotFound => {
-                self.resource(head)?;
+                self.resource(head, peer)?;
                 return Err(ApiError::no_such_route().into());
             }
         };
         let is_probe = operation.area == Area::Product && operation.name.starts_with("health.");
-        let resource = match self.resource(head) {
+        let resource = match self.resource(head, peer) {
             Ok(resource) => Some(resource),
             Err(_) if is_probe => None,
             Err(unknown) => return Err(unknown),
@@ -176,9 +176,11 @@ impl App {
         Ok((version, limit))
     }
 
-    /// The resource that is asked.
-    fn resource(&self, head: &Parts) -> Result<Arc<ResourceEntry>, Refused> {
+    /// The resource that is asked, if it may be reached from `peer`: otherwise the answer is the one of a name that no
+    /// resource has.
+    fn resource(&self, head: &Parts, peer: Option<IpAddr>) -> Result<Arc<ResourceEntry>, Refused> {
         let found = host::of(head).and_then(|host| self.state.directory.find(host));
+        let found = found.filter(|entry| peer.is_none_or(|peer| entry.admits(peer)));
         found.cloned().ok_or_else(|| ApiError::resource_not_found().into())
     }
 
@@ -269,8 +271,8 @@ impl From<ApiError> for Refused {
 impl Service for App {
     type Routed = Routed;
 
-    fn route(&self, head: &Parts, _peer: IpAddr) -> Result<(Routed, usize), Response> {
-        self.find(head).map_err(|refused| match refused {
+    fn route(&self, head: &Parts, peer: IpAddr) -> Result<(Routed, usize), Response> {
+        self.find(head, Some(peer)).map_err(|refused| match refused {
             Refused::Early(error) => self.stamp(Some(head)).error(&error),
             Refused::Of(row, error) => self.stamp_of(row, head).error(&error),
             Refused::Options(allow) => {
@@ -294,7 +296,7 @@ impl Service for App {
         let error = match refusal {
             Refusal::HeadTimeout | Refusal::BodyTimeout => ApiError::request_timeout(),
             Refusal::BodyTooLarge => {
-                let row = head.and_then(|head| self.find(head).ok());
+                let row = head.and_then(|head| self.find(head, None).ok());
                 ApiError::payload_too_large(row.map_or(limits.body_bytes, |(_, limit)| limit))
             }
             Refusal::HeadTooLarge => ApiError::headers_too_large(),

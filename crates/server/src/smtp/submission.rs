@@ -52,11 +52,11 @@ impl Submission {
         password: Secret<String>,
     ) -> Answer {
         match self.logins.check(&self.state.directory, name, password).await {
-            Ok(Some(login)) => {
+            Ok(Some(login)) if login.resource.admits(visit.peer) => {
                 visit.login = Some(login);
                 Reply::welcome().into()
             }
-            Ok(None) => {
+            Ok(_) => {
                 let (failures, _) = self.failures.fail(visit.peer, self.state.clock.now());
                 Answer { reply: Reply::not_authenticated(), after: wait(failures) }
             }

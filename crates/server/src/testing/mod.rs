@@ -10,7 +10,7 @@ mod dns;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base::{Clock, Limits, ManualClock, ResourceId, Rng, SeededRng, Timestamp, UserId};
+use base::{Clock, Limits, ManualClock, NetworkRules, ResourceId, Rng, SeededRng, Timestamp, UserId};
 use guard::LocalKms;
 use guard::token::{Claims, Scopes};
 use store::engine::memory::MemoryEngine;
@@ -51,6 +51,8 @@ pub struct Options {
     pub limits: Limits,
     /// Which rate limits hold.
     pub rates: Profile,
+    /// From where `contoso` may be reached.
+    pub network: NetworkRules,
 }
 
 /// Three resources in two cells: `contoso` and `fabrikam` in `europe`, `northwind` in `unitedstates`.
@@ -158,7 +160,9 @@ impl TestApp {
                 hidden.extend(made.access_keys.iter().map(|key| key.to_base64().expose().clone()));
                 let (cell, tokens) = (cell.clone(), Arc::clone(&tokens));
                 let entry = ResourceEntry::new(*id, made.name, cell, made.access_keys, tokens, Vec::new());
-                resources.push(Arc::new(entry.with_senders(senders(name))));
+                let network =
+                    if *name == "contoso" { options.network.clone() } else { NetworkRules::default() };
+                resources.push(Arc::new(entry.with_senders(senders(name)).with_network(network)));
             }
             cells.push(cell);
         }

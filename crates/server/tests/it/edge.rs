@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use base::Limits;
+use base::{Limits, NetworkRules};
 use serde_json::json;
 use server::net::{Refusal, Service};
 use server::testing::{Options, TestApp};
@@ -31,6 +31,38 @@ async fn every_name_of_a_resource_leads_to_it() {
         let refused = create(unknown).signed().send().await.expect(404);
         assert_eq!(refused.code(), "ResourceNotFound", "{unknown}");
     }
+}
+
+/// Law 6: to who comes from elsewhere a private resource is a name that nobody has, in every answer there is.
+#[tokio::test]
+async fn a_private_resource_does_not_exist_outside_its_networks() {
+    let network = NetworkRules {
+        public: false,
+        allow: vec!["10.0.0.0/8".parse().unwrap()],
+        deny: vec!["10.66.0.0/16".parse().unwrap()],
+    };
+    let test = TestApp::with(Options { network, ..Options::default() }).await;
+    let calls =
+        [("POST", "/identities"), ("GET", "/identities"), ("GET", "/nowhere"), ("OPTIONS", "/identities")];
+    for (method, target) in calls {
+        let ask = async |host: &str, peer: &str| {
+            let call = test.call(method, target).json(&json!({})).host(host).signed_by(test.resource(), 0);
+            let answer = call.from(peer).send().await;
+            (answer.status, answer.json())
+        };
+        let nobody = ask("nobody.localhost", "192.0.2.1").await;
+        assert_eq!(nobody.0, 404, "{method} {target}");
+        for peer in ["192.0.2.1", "8.8.8.8", "127.0.0.1", "10.66.0.1", "::ffff:10.66.0.1", "2001:db8::1"] {
+            assert_eq!(ask("contoso.localhost", peer).await, nobody, "{method} {target} from {peer}");
+            assert_eq!(ask("localhost", peer).await, nobody, "{method} {target} from {peer}");
+        }
+    }
+    let create = |peer: &str| test.call("POST", "/identities").json(&json!({})).signed().from(peer);
+    for peer in ["10.1.2.3", "::ffff:10.1.2.3"] {
+        create(peer).send().await.expect(201);
+    }
+    let neighbour = test.call("POST", "/identities").json(&json!({})).host("fabrikam.localhost");
+    neighbour.signed_by(test.neighbour(), 0).from("8.8.8.8").send().await.expect(201);
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use base::Limits;
 use serde_json::json;
 use server::http::rates::Profile;
 use server::testing::Options;
@@ -11,7 +10,7 @@ use wire::operation::{Operation, Per};
 use crate::world::{World, built, of_a_thread};
 
 async fn limited() -> World {
-    World::with(Options { limits: Limits::default(), rates: Profile::Acs }).await
+    World::with(Options { rates: Profile::Acs, ..Options::default() }).await
 }
 
 /// Waits until no window holds what was done before.

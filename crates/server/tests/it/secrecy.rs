@@ -1,6 +1,6 @@
 //! Law 6: to a caller who may not know that a thing exists, the answer is the one for a thing that does not.
 
-use base::{Limits, ThreadId};
+use base::ThreadId;
 use server::http::rates::Profile;
 use server::testing::Options;
 use wire::operation::Body;
@@ -8,7 +8,7 @@ use wire::operation::Body;
 use crate::world::{ALL, World, of_a_thread};
 
 async fn strangers_cannot_tell(rates: Profile) {
-    let world = World::with(Options { limits: Limits::default(), rates }).await;
+    let world = World::with(Options { rates, ..Options::default() }).await;
     let stranger = world.test.user(&ALL).await;
     let unknown = wire::thread_id::format(ThreadId::mint(&*world.test.rng));
     for operation in of_a_thread() {
