@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(admitted(&open), [true; 7]);
         let private = NetworkRules { public: false, ..open.clone() };
         assert_eq!(admitted(&private), [true, true, true, false, true, false, true]);
-        let denied = NetworkRules { deny: networks(&["10.1.0.0/16"]), ..open.clone() };
+        let denied = NetworkRules { deny: networks(&["10.1.0.0/16"]), ..open };
         assert_eq!(admitted(&denied), [false, true, true, true, false, true, true]);
         let allowed = NetworkRules { allow: networks(&["10.0.0.0/8", "8.8.8.0/24"]), ..denied };
         assert_eq!(admitted(&allowed), [false, true, false, true, false, false, false]);
