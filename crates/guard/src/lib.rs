@@ -14,5 +14,6 @@ pub mod token;
 
 pub use dkim::{DkimAlgorithm, DkimError, DkimKey};
 pub use kms::{BoxFuture, KeyContext, KeyFileFault, Kms, KmsError, LocalKms};
+pub use kms::{Pkcs11Fault, Pkcs11Kms, Pkcs11Options};
 pub use random::SystemRng;
 pub use seal::{Header, OpenError, Place, ScopeKey, SealError, Sealed};

@@ -9,6 +9,7 @@ pub mod directory;
 pub mod host;
 pub mod http;
 pub mod job;
+pub mod kms;
 pub mod net;
 pub mod observe;
 pub mod service;

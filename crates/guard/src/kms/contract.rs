@@ -40,7 +40,10 @@ pub(crate) fn check(kms: &dyn Kms, other: &dyn Kms) {
     bound_to_root(kms, other);
     damage_is_refused(kms);
     rotation(kms);
-    assert!(!kms.name().is_empty() && kms.name().bytes().all(|b| b.is_ascii_lowercase() || b == b'-'));
+    assert!(
+        !kms.name().is_empty()
+            && kms.name().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    );
 }
 
 fn round_trip(kms: &dyn Kms) {

@@ -4,6 +4,8 @@
 #[cfg(test)]
 pub(crate) mod contract;
 mod local;
+mod pkcs11;
+mod reply;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +17,7 @@ use thiserror::Error;
 use crate::seal::{ScopeKey, Sealed};
 
 pub use local::LocalKms;
+pub use pkcs11::{Pkcs11Fault, Pkcs11Kms, Pkcs11Options};
 
 /// A future on the heap that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -100,11 +100,27 @@ impl ScopeKey {
     /// # Errors
     /// When a component of the place is longer than its bound.
     pub fn wrap(&self, rng: &dyn Rng, wrapping: &Self, place: &Place<'_>) -> Result<Sealed, SealError> {
+        wrapping.seal(rng, place, &[], &*self.framed())
+    }
+
+    /// This key and its generation, for a key service that wraps them by itself.
+    pub(crate) fn framed(&self) -> Zeroizing<[u8; WRAPPED]> {
         let mut plain = Zeroizing::new([0; WRAPPED]);
         plain[0] = WRAPPED_VERSION;
         plain[1..5].copy_from_slice(&self.generation.to_be_bytes());
         plain[5..].copy_from_slice(&*self.key);
-        wrapping.seal(rng, place, &[], &*plain)
+        plain
+    }
+
+    /// What [`framed`](Self::framed) gave; `None` for anything else.
+    pub(crate) fn from_framed(plain: &[u8]) -> Option<Self> {
+        let [WRAPPED_VERSION, g0, g1, g2, g3, key @ ..] = plain else { return None };
+        let mut bytes = Zeroizing::new([0; 32]);
+        if key.len() != bytes.len() {
+            return None;
+        }
+        bytes.copy_from_slice(key);
+        Some(Self::from_bytes(bytes, u32::from_be_bytes([*g0, *g1, *g2, *g3])))
     }
 
     /// Opens a key that [`wrap`](Self::wrap) sealed.
@@ -113,15 +129,7 @@ impl ScopeKey {
     /// As [`open`](Self::open); [`OpenError::Malformed`] when what opens is not a key.
     pub fn unwrap(wrapping: &Self, place: &Place<'_>, sealed: &Sealed) -> Result<Self, OpenError> {
         let plain = Zeroizing::new(wrapping.open(place, sealed)?);
-        let [WRAPPED_VERSION, g0, g1, g2, g3, key @ ..] = plain.as_slice() else {
-            return Err(OpenError::Malformed);
-        };
-        let mut bytes = Zeroizing::new([0; 32]);
-        if key.len() != bytes.len() {
-            return Err(OpenError::Malformed);
-        }
-        bytes.copy_from_slice(key);
-        Ok(Self::from_bytes(bytes, u32::from_be_bytes([*g0, *g1, *g2, *g3])))
+        Self::from_framed(&plain).ok_or(OpenError::Malformed)
     }
 }
 

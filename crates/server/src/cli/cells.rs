@@ -4,14 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use base::{Clock, Geography, Limits, Rng};
-use guard::{Kms, LocalKms};
+use guard::Kms;
 use store::engine::postgres::{PostgresEngine, PostgresOptions};
 use store::engine::sqlite::{SqliteEngine, SqliteOptions};
 use store::{Cell, CellParts, Engine};
 
 use super::CliError;
-use crate::config::{CellConfig, EngineConfig, KmsConfig};
+use crate::config::{CellConfig, EngineConfig};
 use crate::dev::files;
+use crate::kms;
 use crate::service;
 
 /// What opening needs besides the cell itself.
@@ -24,14 +25,7 @@ pub(super) struct Tools<'a> {
 /// Opens one cell, making what is new.
 pub(super) async fn open(config: &CellConfig, tools: &Tools<'_>) -> Result<Cell, CliError> {
     let engine = engine(config).await?;
-    let KmsConfig::Local { path } = &config.kms;
-    make_folder_of(path)?;
-    let kms: Arc<dyn Kms> = match LocalKms::open_or_create(path, &**tools.rng) {
-        Ok(kms) => Arc::new(kms),
-        Err(fault) => {
-            return Err(failed(&config.geography, &format!("its key file {}: {fault}", path.display())));
-        }
-    };
+    let kms = key_service(config, tools.clock, &**tools.rng).await?;
     let keyspaces = service::keyspaces();
     let parts = CellParts {
         geography: config.geography.clone(),
@@ -43,6 +37,16 @@ pub(super) async fn open(config: &CellConfig, tools: &Tools<'_>) -> Result<Cell,
         keyspaces: &keyspaces,
     };
     Cell::open(parts).await.map_err(|fault| failed(&config.geography, &fault.to_string()))
+}
+
+/// The key service of a cell.
+pub(super) async fn key_service(
+    config: &CellConfig,
+    clock: &Arc<dyn Clock>,
+    rng: &dyn Rng,
+) -> Result<Arc<dyn Kms>, CliError> {
+    let opened = kms::open(&config.kms, clock, rng).await;
+    opened.map_err(|fault| failed(&config.geography, &fault.to_string()))
 }
 
 async fn engine(config: &CellConfig) -> Result<Arc<dyn Engine>, CliError> {

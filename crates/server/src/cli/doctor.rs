@@ -6,17 +6,19 @@ use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Clock, SystemClock, Timestamp};
+use base::{Clock, ResourceId, SystemClock, Timestamp};
 use clap::Args;
 use guard::tls::CertificateStore;
+use guard::{KeyContext, ScopeKey, SystemRng};
 use serde::Serialize;
 use store::Engine;
 use store::engine::postgres::{PostgresEngine, PostgresOptions};
 
 use super::sandbox::folder_of;
-use super::{CliError, machine};
+use super::{CliError, cells, machine};
 use crate::config::{CellConfig, Certificate, Config, DatabaseUrl, EngineConfig, KmsConfig, Listener};
 use crate::host::{self, Holds, Layer, Needs};
 use crate::net;
@@ -293,10 +295,31 @@ async fn look_at(cell: &CellConfig) -> Vec<Finding> {
             findings.push(database(geography, url, schema.as_deref()).await);
         }
     }
-    let KmsConfig::Local { path } = &cell.kms;
     let what = format!("cell {geography}: key file");
-    findings.push(if path.exists() { private(path, &what) } else { folder(&folder_of(path), &what) });
+    findings.push(match &cell.kms {
+        KmsConfig::Local { path } if path.exists() => private(path, &what),
+        KmsConfig::Local { path } => folder(&folder_of(path), &what),
+        KmsConfig::Pkcs11 { .. } => key_service(cell).await,
+    });
     findings
+}
+
+/// Wraps a key and opens it again.
+async fn key_service(cell: &CellConfig) -> Finding {
+    let name = format!("cell {}: key service", cell.geography.as_str());
+    let fix = "see that the token is there, and that the PIN and the labels are right";
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let kms = match cells::key_service(cell, &clock, &SystemRng).await {
+        Ok(kms) => kms,
+        Err(fault) => return bad(name, fault.to_string(), fix),
+    };
+    let context = KeyContext { geography: cell.geography.clone(), resource: ResourceId::CELL, generation: 1 };
+    let key = ScopeKey::generate(&SystemRng, 1);
+    let again = async { kms.unwrap(&context, &kms.wrap(&context, &key).await?).await };
+    match again.await {
+        Ok(_) => good(name, format!("{} wraps keys and opens them", kms.name())),
+        Err(fault) => bad(name, fault.to_string(), fix),
+    }
 }
 
 async fn database(geography: &str, url: &DatabaseUrl, schema: Option<&str>) -> Finding {
@@ -320,79 +343,5 @@ async fn database(geography: &str, url: &DatabaseUrl, schema: Option<&str>) -> F
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    #[test]
-    fn a_wrong_clock_is_bad() {
-        assert_eq!(clock(Timestamp::EPOCH).state, State::Bad);
-        assert_eq!(clock(WRITTEN_AFTER).state, State::Good);
-    }
-
-    #[test]
-    fn swap_on_a_plain_disk_is_worth_a_word() {
-        let head = "Filename\tType\tSize\tUsed\tPriority\n";
-        assert_eq!(swap(head).state, State::Good);
-        assert_eq!(swap(&format!("{head}/dev/zram0 partition 1 0 -2\n")).state, State::Good);
-        let plain = swap(&format!("{head}/dev/sda2 partition 1 0 -2\n"));
-        assert_eq!((plain.state, plain.found.as_str()), (State::Warning, "on /dev/sda2"));
-    }
-
-    #[test]
-    fn keys_are_for_their_owner_and_folders_can_be_made() {
-        let there = tempfile::tempdir().unwrap();
-        let key = there.path().join("key");
-        assert_eq!(private(&key, "key").state, State::Bad);
-        fs::write(&key, "x").unwrap();
-        fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-        let open = private(&key, "key");
-        assert!(open.state == State::Bad && open.next.starts_with("chmod 600 "), "{open:?}");
-        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(private(&key, "key").state, State::Good);
-        assert_eq!(folder(there.path(), "folder").found, "can be written");
-        assert_eq!(folder(&there.path().join("a/b"), "folder").found, "will be made");
-        assert_eq!(folder(&key.join("below-a-file"), "folder").state, State::Bad);
-    }
-
-    #[tokio::test]
-    async fn a_port_is_free_or_in_use() {
-        let taken = net::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = taken.address();
-        assert_eq!(port(address).state, State::Warning);
-        drop(taken);
-        assert_eq!(port(address).state, State::Good);
-    }
-
-    #[test]
-    fn certificates_are_read_and_dated() {
-        guard::tls::install_provider();
-        let there = tempfile::tempdir().unwrap();
-        let (chain, key) = (there.path().join("c"), there.path().join("k"));
-        assert_eq!(certificate(&chain, &key, WRITTEN_AFTER).state, State::Bad);
-        let authority = guard::tls::Authority::generate("Test CA", WRITTEN_AFTER).unwrap();
-        let pair = authority.issue(&["localhost".to_owned()], &[], WRITTEN_AFTER).unwrap();
-        fs::write(&chain, &pair.chain_pem).unwrap();
-        fs::write(&key, pair.key_pem.expose()).unwrap();
-        let day = Duration::from_secs(24 * 3600);
-        for (days, state) in [(0, State::Good), (390, State::Warning), (400, State::Bad)] {
-            assert_eq!(certificate(&chain, &key, WRITTEN_AFTER.plus(day * days)).state, state, "{days}");
-        }
-        fs::write(&key, "no key").unwrap();
-        assert_eq!(certificate(&chain, &key, WRITTEN_AFTER).state, State::Bad);
-    }
-
-    #[test]
-    fn the_report_says_what_to_do() {
-        let findings = [good("a", "well"), warning("b", "so so", "mind it"), bad("c", "broken", "mend it")];
-        let text = report(&findings, false, false);
-        assert!(
-            text.starts_with("✓ a: well\n! b: so so\n    -> mind it\n✗ c: broken\n    -> mend it\n\n"),
-            "{text}"
-        );
-        assert!(text.ends_with("1 to mend.\n"));
-        let json: serde_json::Value = serde_json::from_str(&report(&findings, true, false)).unwrap();
-        assert_eq!((&json["ok"], &json["checks"][2]["state"]), (&false.into(), &"bad".into()));
-        assert!(report(&findings[..1], false, true).contains("\u{1b}[32m✓"));
-    }
-}
+#[path = "doctor_tests.rs"]
+mod tests;

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::document::Document;
+use super::kms::{KmsConfig, RawKms};
 use super::mail::{MailConfig, RawMail};
 use super::secret::{self, SecretError, SecretRef};
 use super::sms::{CarrierConfig, RawSms};
@@ -86,16 +87,6 @@ impl DatabaseUrl {
     }
 }
 
-/// Who keeps the root key of a cell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KmsConfig {
-    /// A key file of this machine.
-    Local {
-        /// The file, readable for the server alone; made when it is missing.
-        path: PathBuf,
-    },
-}
-
 /// One geography that this node serves.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -139,19 +130,6 @@ struct RawEngine {
     #[serde(default)]
     #[schemars(with = "String", regex(pattern = r"^[a-z_][a-z0-9_]{0,62}$"))]
     schema: Option<String>,
-}
-
-/// Who keeps the key above a cell's keys: { kind = "local", path = ".." }.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "kms")]
-struct RawKms {
-    /// "local".
-    #[schemars(required, with = "String", regex(pattern = r"^local$"))]
-    kind: Option<String>,
-    /// The key file, readable for the server alone; made when it is missing. Back it up: without it nothing can be read.
-    #[schemars(required, with = "String")]
-    path: Option<PathBuf>,
 }
 
 impl RawCell {
@@ -213,28 +191,6 @@ impl RawEngine {
                 None
             }
             None => missing(&format!("{at}.kind"), "write \"sqlite\" or \"postgres\"", document),
-        }
-    }
-}
-
-impl RawKms {
-    fn check(self, at: &str, document: &mut Document<'_>) -> Option<KmsConfig> {
-        match self.kind.as_deref() {
-            Some("local") => self.path.filter(|path| !path.as_os_str().is_empty()).map_or_else(
-                || {
-                    missing(
-                        &format!("{at}.path"),
-                        "name the key file: path = \"/var/lib/chancery/europe/root.key\"",
-                        document,
-                    )
-                },
-                |path| Some(KmsConfig::Local { path }),
-            ),
-            Some(_) => {
-                document.problem(&format!("{at}.kind"), "there is no such key service", "write \"local\"");
-                None
-            }
-            None => missing(&format!("{at}.kind"), "write \"local\"", document),
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod cell;
 mod document;
 pub mod events;
 mod explain;
+pub mod kms;
 mod limits;
 pub mod listener;
 pub mod mail;
@@ -25,9 +26,10 @@ use base::Limits;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use cell::{CellConfig, DatabaseUrl, EngineConfig, KmsConfig};
+pub use cell::{CellConfig, DatabaseUrl, EngineConfig};
 use document::Document;
 pub use events::EventsConfig;
+pub use kms::KmsConfig;
 pub use listener::{Certificate, Listener};
 pub use mail::{MailConfig, MailRoute, MailTls};
 pub use name::{Host, InvalidName, ResourceName};
@@ -225,18 +227,19 @@ fn each<R, T>(
 fn distinct_cells(cells: &[(String, CellConfig)], document: &mut Document<'_>) {
     let mut seen = BTreeMap::new();
     for (at, cell) in cells {
-        let KmsConfig::Local { path: root } = &cell.kms;
+        let (root, field) = match &cell.kms {
+            KmsConfig::Local { path } => (format!("file {}", path.display()), "path"),
+            KmsConfig::Pkcs11 { module, token, key, .. } => {
+                (format!("key {} {token} {key}", module.display()), "key")
+            }
+        };
         let mut places = vec![
             (
                 format!("geography {}", cell.geography.as_str()),
                 format!("{at}.geography"),
                 "each geography has one cell",
             ),
-            (
-                format!("file {}", root.display()),
-                format!("{at}.kms.path"),
-                "each cell has a key file of its own",
-            ),
+            (root, format!("{at}.kms.{field}"), "each cell has a root key of its own"),
         ];
         match &cell.engine {
             EngineConfig::Sqlite { path } => places.push((

@@ -88,8 +88,15 @@ fn of_cell(cell: &CellConfig, needs: &mut Needs) {
         EngineConfig::Postgres { url: DatabaseUrl::Kept(place), .. } => secret(place, needs),
         EngineConfig::Postgres { .. } => {}
     }
-    let KmsConfig::Local { path } = &cell.kms;
-    needs.write.push(folder(path));
+    match &cell.kms {
+        KmsConfig::Local { path } => needs.write.push(folder(path)),
+        KmsConfig::Pkcs11 { module, pin, .. } => {
+            secret(pin, needs);
+            // The module, and the libraries that it wants when it is loaded.
+            needs.read.push(folder(module));
+            needs.read.extend(["/usr/lib", "/lib", "/lib64", "/etc/ld.so.cache"].map(PathBuf::from));
+        }
+    }
     for carrier in &cell.carriers {
         secret(&carrier.password, needs);
         needs.read.extend(carrier.tls.iter().cloned());

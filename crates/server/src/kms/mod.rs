@@ -1,0 +1,73 @@
+//! The key services of a node, made from its configuration and kept from harming each other. It must never see what the
+//! keys seal.
+
+mod guarded;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use base::{Clock, Rng};
+use guard::{Kms, LocalKms, Pkcs11Fault, Pkcs11Kms, Pkcs11Options};
+use thiserror::Error;
+
+pub use guarded::{Guarded, MAX_CALLS, MAX_FAULTS, MAX_PAUSE, MIN_PAUSE, PATIENCE};
+
+use crate::config::KmsConfig;
+use crate::config::secret::SecretError;
+use crate::dev::files;
+
+/// Why a key service cannot be used. It names no secret.
+#[derive(Debug, Error)]
+pub enum KmsFault {
+    /// The file of a local root key.
+    #[error("its key file {file}: {why}")]
+    File {
+        /// Which file.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The token.
+    #[error("its key service: {0}")]
+    Token(#[from] Pkcs11Fault),
+    /// What opens it.
+    #[error("its key service: {0}")]
+    Secret(#[from] SecretError),
+    /// The thread that began it ended.
+    #[error("its key service ended while it was begun")]
+    Ended,
+}
+
+/// Begins the key service that is configured so. A local key is made when it is missing.
+///
+/// # Errors
+/// [`KmsFault`].
+pub async fn open(
+    config: &KmsConfig,
+    clock: &Arc<dyn Clock>,
+    rng: &dyn Rng,
+) -> Result<Arc<dyn Kms>, KmsFault> {
+    match config {
+        KmsConfig::Local { path } => Ok(Arc::new(local(path, rng)?)),
+        KmsConfig::Pkcs11 { module, token, key, pin } => {
+            let options = Pkcs11Options {
+                module: module.clone(),
+                token: token.clone(),
+                key: key.clone(),
+                pin: pin.fetch()?,
+            };
+            // A module may take its time; it must not take a worker's.
+            let opened = tokio::task::spawn_blocking(move || Pkcs11Kms::open(options)).await;
+            let kms = opened.map_err(|_| KmsFault::Ended)??;
+            Ok(Arc::new(Guarded::new(kms, Arc::clone(clock))))
+        }
+    }
+}
+
+fn local(path: &Path, rng: &dyn Rng) -> Result<LocalKms, KmsFault> {
+    let fault = |why: String| KmsFault::File { file: path.display().to_string(), why };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        files::make_folder(folder).map_err(|why| fault(format!("its folder: {}", why.kind())))?;
+    }
+    LocalKms::open_or_create(path, rng).map_err(|why| fault(why.to_string()))
+}
