@@ -74,6 +74,7 @@ mod tests {
             ("/a%FF", "/a\u{FFFD}"),
             ("/a%3a%zz%", "/a:%zz%"),
             ("/a?t=%3D%3D", "/a?t==="),
+            ("/%26", "/&"),
         ];
         for (wire, signed) in cases {
             assert_eq!(decoded(wire).as_deref(), Some(signed), "{wire}");
@@ -149,7 +150,9 @@ mod tests {
         fn decoding_adds_no_delimiter(target in "/[a-z%0-9A-F?&=]{0,60}") {
             if let Some(text) = decoded(&target) {
                 let count = |s: &str, c: char| s.chars().filter(|x| *x == c).count();
-                prop_assert_eq!(count(&text, '&'), count(&target, '&'));
+                // In a path an ampersand divides nothing.
+                let query = |s: &str| s.split_once('?').unwrap_or_default().1.to_owned();
+                prop_assert_eq!(count(&query(&text), '&'), count(&query(&target), '&'));
                 prop_assert!(!text.contains('\n'));
                 let path = |s: &str| s.split('?').next().unwrap_or_default().to_owned();
                 prop_assert_eq!(count(&path(&text), '/'), count(&path(&target), '/'));
