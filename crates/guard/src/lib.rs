@@ -13,6 +13,7 @@ pub mod tls;
 pub mod token;
 
 pub use dkim::{DkimAlgorithm, DkimError, DkimKey};
+pub use kms::holder;
 pub use kms::{BoxFuture, KeyContext, KeyFileFault, Kms, KmsError, LocalKms};
 pub use kms::{Pkcs11Fault, Pkcs11Kms, Pkcs11Options};
 pub use random::SystemRng;

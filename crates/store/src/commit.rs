@@ -49,6 +49,9 @@ pub enum Precondition {
     Exists(RowKey),
     /// There is such a row, of exactly this version.
     VersionIs(RowKey, u64),
+    /// There is such a row, and its value is exactly this. A version begins again with a row's new life; a sealed value,
+    /// with a nonce of its own, never comes back.
+    ValueIs(RowKey, Sealed),
     /// The greatest key of the keyspace and resource that begins with `prefix` is exactly `last`; with `None`, there
     /// is no such key. This serialises appends.
     LastIs {
@@ -115,7 +118,9 @@ impl Precondition {
     #[must_use]
     pub const fn keyspace(&self) -> &'static KeyspaceDef {
         match self {
-            Self::Absent(row) | Self::Exists(row) | Self::VersionIs(row, _) => row.keyspace,
+            Self::Absent(row) | Self::Exists(row) | Self::VersionIs(row, _) | Self::ValueIs(row, _) => {
+                row.keyspace
+            }
             Self::LastIs { keyspace, .. } => keyspace,
         }
     }
@@ -144,6 +149,10 @@ impl Commit {
                 Precondition::Absent(row) | Precondition::Exists(row) | Precondition::VersionIs(row, _) => {
                     fits &= row.fits();
                     bytes = bytes.saturating_add(row.key.len());
+                }
+                Precondition::ValueIs(row, value) => {
+                    fits &= row.fits() && value.as_bytes().len() <= MAX_SEALED;
+                    bytes = bytes.saturating_add(row.key.len()).saturating_add(value.as_bytes().len());
                 }
                 Precondition::LastIs { prefix, last, .. } => {
                     let last = last.as_ref().map_or(0, Vec::len);

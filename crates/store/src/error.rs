@@ -36,6 +36,12 @@ pub enum StoreError {
     /// The key service did not give the resource's key.
     #[error("the key service: {0}")]
     Kms(#[from] KmsError),
+    /// The resource's key is held by a key service that this node was not told of.
+    #[error("the key service {0:?} is not configured here")]
+    UnknownKeyService(String),
+    /// The resource has as many generations of its key as it may: those before the newest must end first.
+    #[error("too many generations of the resource's key; re-encrypt first")]
+    Generations,
     /// The resource has no key here: it was never created in this cell, or was erased.
     #[error("the resource is not in this cell")]
     UnknownResource,

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use base::limits::MAX_KEY;
 use base::{BoundedCache, ResourceId, Timestamp};
-use guard::ScopeKey;
+use guard::{KmsError, ScopeKey};
+
+use crate::cell::resource_keys::ResourceKeys;
 
 /// The most scope keys held in memory by one cell.
 pub const MAX_CACHED_SCOPES: usize = 65_536;
@@ -16,6 +18,9 @@ pub const MAX_CACHED_SCOPES: usize = 65_536;
 pub const MAX_CACHED_RESOURCES: usize = 4_096;
 /// How long a key may be used from memory before it is read, and unwrapped, again: how soon a disabled key bites.
 pub const KEY_LIFETIME: Duration = Duration::from_secs(60);
+/// How long a key service is not asked again about a resource whose key it did not give: how soon a key that was enabled
+/// again is seen.
+pub const REFUSAL_LIFETIME: Duration = Duration::from_secs(2);
 
 /// The name of a scope: the smallest thing whose content dies together. Opaque ids only; it is the key of the scope's
 /// row in the keyspace `scope_key`.
@@ -117,7 +122,9 @@ pub(crate) struct Epoch(u64);
 pub(crate) struct KeyCache(Mutex<Keys>);
 
 struct Keys {
-    resources: BoundedCache<ResourceId, (Arc<ScopeKey>, Timestamp)>,
+    resources: BoundedCache<ResourceId, (Arc<ResourceKeys>, Timestamp)>,
+    /// Why a resource's keys could not be had a moment ago.
+    refusals: BoundedCache<ResourceId, (KmsError, Timestamp)>,
     scopes: BoundedCache<Box<[u8]>, (ScopeHandle, Timestamp)>,
     epoch: u64,
     swept: Timestamp,
@@ -127,6 +134,7 @@ impl KeyCache {
     pub(crate) fn new() -> Self {
         Self(Mutex::new(Keys {
             resources: BoundedCache::new(MAX_CACHED_RESOURCES),
+            refusals: BoundedCache::new(MAX_CACHED_RESOURCES),
             scopes: BoundedCache::new(MAX_CACHED_SCOPES),
             epoch: 0,
             swept: Timestamp::EPOCH,
@@ -137,12 +145,32 @@ impl KeyCache {
         Epoch(self.lock().epoch)
     }
 
-    pub(crate) fn resource(&self, resource: ResourceId, now: Timestamp) -> Option<Arc<ScopeKey>> {
+    pub(crate) fn resource(&self, resource: ResourceId, now: Timestamp) -> Option<Arc<ResourceKeys>> {
         self.swept(now).resource(resource, now)
     }
 
-    pub(crate) fn put_resource(&self, resource: ResourceId, key: Arc<ScopeKey>, now: Timestamp) {
-        self.lock().resources.insert(resource, (key, now));
+    pub(crate) fn put_resource(&self, resource: ResourceId, held: Arc<ResourceKeys>, now: Timestamp) {
+        let mut keys = self.lock();
+        keys.refusals.remove(&resource);
+        keys.resources.insert(resource, (held, now));
+    }
+
+    /// Forgets a resource's keys, which another node may have replaced.
+    pub(crate) fn forget_resource(&self, resource: ResourceId) {
+        let mut keys = self.lock();
+        keys.resources.remove(&resource);
+        keys.refusals.remove(&resource);
+    }
+
+    /// Why its keys could not be had, when that was a moment ago.
+    pub(crate) fn refusal(&self, resource: ResourceId, now: Timestamp) -> Option<KmsError> {
+        let mut keys = self.lock();
+        let (why, since) = keys.refusals.get_mut(&resource)?;
+        (*since <= now && now.distance(*since) < REFUSAL_LIFETIME).then(|| why.clone())
+    }
+
+    pub(crate) fn put_refusal(&self, resource: ResourceId, why: KmsError, now: Timestamp) {
+        self.lock().refusals.insert(resource, (why, now));
     }
 
     /// The scope's key, when it and the resource key above it were both unwrapped within the lifetime.
@@ -198,7 +226,7 @@ impl KeyCache {
 }
 
 impl Keys {
-    fn resource(&mut self, resource: ResourceId, now: Timestamp) -> Option<Arc<ScopeKey>> {
+    fn resource(&mut self, resource: ResourceId, now: Timestamp) -> Option<Arc<ResourceKeys>> {
         let (key, since) = self.resources.get_mut(&resource)?;
         fresh(*since, now).then(|| Arc::clone(key))
     }
@@ -229,11 +257,16 @@ mod tests {
     use base::SeededRng;
 
     use super::*;
+    use crate::cell::resource_keys::Generation;
 
     const START: Timestamp = Timestamp::from_millis(1_795_420_800_000);
 
     fn key(seed: u64) -> Arc<ScopeKey> {
         Arc::new(ScopeKey::generate(&SeededRng::new(seed), 1))
+    }
+
+    fn keys() -> Arc<ResourceKeys> {
+        Arc::new(ResourceKeys::new(vec![Generation { key: key(1), version: 1 }]).unwrap())
     }
 
     fn handle(scope: &Scope) -> ScopeHandle {
@@ -242,7 +275,7 @@ mod tests {
 
     fn cache() -> KeyCache {
         let cache = KeyCache::new();
-        cache.put_resource(ResourceId::CELL, key(1), START);
+        cache.put_resource(ResourceId::CELL, keys(), START);
         cache
     }
 
@@ -301,7 +334,7 @@ mod tests {
             cache.scope(ResourceId::CELL, &scope, end).is_none(),
             "unwrapped 20 s ago, but its parent 60 s ago"
         );
-        cache.put_resource(ResourceId::CELL, key(1), end);
+        cache.put_resource(ResourceId::CELL, keys(), end);
         assert!(cache.scope(ResourceId::CELL, &scope, end).is_some());
     }
 

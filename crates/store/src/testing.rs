@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base::{Clock, Limits, Rng};
 use guard::LocalKms;
 
-use crate::cell::{Cell, CellParts};
+use crate::cell::{Cell, CellParts, KeyServices};
 use crate::engine::Engine;
 use crate::engine::memory::MemoryEngine;
 use crate::keyspace::KeyspaceDef;
@@ -36,7 +36,7 @@ pub async fn cell_on(
     let parts = CellParts {
         geography: "europe".parse().expect("a geography of ACS"),
         engine,
-        kms: Arc::new(LocalKms::in_memory(&*rng)),
+        kms: KeyServices::new(Arc::new(LocalKms::in_memory(&*rng))),
         clock,
         rng,
         limits: &Limits::default(),

@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 pub(crate) mod contract;
+pub mod holder;
 mod local;
 mod pkcs11;
 mod reply;

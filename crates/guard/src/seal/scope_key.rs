@@ -95,6 +95,23 @@ impl ScopeKey {
         Ok(out)
     }
 
+    /// Seals under `newest` what was sealed under this key, for the same place and with the same hint. What was sealed is
+    /// seen by nobody, and wiped.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); within, as [`seal`](Self::seal).
+    pub fn renew(
+        &self,
+        newest: &Self,
+        rng: &dyn Rng,
+        place: &Place<'_>,
+        sealed: &Sealed,
+    ) -> Result<Result<Sealed, SealError>, OpenError> {
+        let hint = envelope::parse(sealed.as_bytes())?.hint;
+        let plain = Zeroizing::new(self.open(place, sealed)?);
+        Ok(newest.seal(rng, place, hint, &plain))
+    }
+
     /// Seals this key and its generation under another key.
     ///
     /// # Errors
@@ -278,6 +295,21 @@ mod tests {
         assert_eq!(ScopeKey::unwrap(&key, &place(&europe), &wrapped).err(), Some(OpenError::WrongGeneration));
         let elsewhere = Place { key: b"other", ..place(&europe) };
         assert_eq!(ScopeKey::unwrap(&root, &elsewhere, &wrapped).err(), Some(OpenError::Refused));
+    }
+
+    #[test]
+    fn renewed_it_opens_under_the_newest_key_alone() {
+        let (rng, europe) = (SeededRng::new(8), europe());
+        let (former, newest) = (ScopeKey::generate(&rng, 1), ScopeKey::generate(&rng, 2));
+        let sealed = former.seal(&rng, &place(&europe), b"hint", TEXT).unwrap();
+        let renewed = former.renew(&newest, &rng, &place(&europe), &sealed).unwrap().unwrap();
+        assert_eq!(renewed.header().unwrap(), crate::Header { generation: 2, hint: b"hint" });
+        assert_eq!(newest.open(&place(&europe), &renewed).unwrap(), TEXT);
+        assert_eq!(former.open(&place(&europe), &renewed), Err(OpenError::WrongGeneration));
+        let elsewhere = Place { key: b"other", ..place(&europe) };
+        assert_eq!(former.renew(&newest, &rng, &elsewhere, &sealed), Err(OpenError::Refused));
+        let other = ScopeKey::generate(&rng, 1);
+        assert_eq!(other.renew(&newest, &rng, &place(&europe), &sealed), Err(OpenError::WrongKey));
     }
 
     #[test]

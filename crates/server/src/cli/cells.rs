@@ -7,7 +7,7 @@ use base::{Clock, Geography, Limits, Rng};
 use guard::Kms;
 use store::engine::postgres::{PostgresEngine, PostgresOptions};
 use store::engine::sqlite::{SqliteEngine, SqliteOptions};
-use store::{Cell, CellParts, Engine};
+use store::{Cell, CellParts, Engine, KeyServices};
 
 use super::CliError;
 use crate::config::{CellConfig, EngineConfig};
@@ -30,7 +30,7 @@ pub(super) async fn open(config: &CellConfig, tools: &Tools<'_>) -> Result<Cell,
     let parts = CellParts {
         geography: config.geography.clone(),
         engine,
-        kms,
+        kms: KeyServices::new(kms),
         clock: Arc::clone(tools.clock),
         rng: Arc::clone(tools.rng),
         limits: tools.limits,

@@ -112,14 +112,14 @@ mod tests {
     use base::{Limits, SeededRng, SystemClock};
     use guard::LocalKms;
     use std::sync::Arc;
-    use store::CellParts;
     use store::engine::memory::MemoryEngine;
+    use store::{CellParts, KeyServices};
 
     async fn cell(engine: &Arc<MemoryEngine>) -> Cell {
         let parts = CellParts {
             geography: "europe".parse().unwrap(),
             engine: Arc::clone(engine) as _,
-            kms: Arc::new(LocalKms::in_memory(&SeededRng::new(1))),
+            kms: KeyServices::new(Arc::new(LocalKms::in_memory(&SeededRng::new(1)))),
             clock: Arc::new(SystemClock),
             rng: Arc::new(SeededRng::new(2)),
             limits: &Limits::default(),

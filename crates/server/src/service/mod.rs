@@ -51,13 +51,14 @@ pub fn unavailable(error: &StoreError) -> ApiError {
             tracing::warn!(%error, "the store cannot answer now");
             ApiError::service_unavailable(RETRY_SECS)
         }
-        StoreError::Kms(_) => {
+        StoreError::Kms(_) | StoreError::UnknownKeyService(_) => {
             tracing::error!(%error, "the key service cannot answer");
             ApiError::service_unavailable(RETRY_SECS)
         }
         StoreError::Shredded
         | StoreError::Corrupt { .. }
         | StoreError::TooLarge
+        | StoreError::Generations
         | StoreError::UnknownResource
         | StoreError::WrongScope
         | StoreError::Keyspace(_) => {

@@ -14,7 +14,7 @@ use base::{Clock, Limits, ManualClock, NetworkRules, ResourceId, Rng, SeededRng,
 use guard::LocalKms;
 use guard::token::{Claims, Scopes};
 use store::engine::memory::MemoryEngine;
-use store::{Cell, CellParts, Engine};
+use store::{Cell, CellParts, Engine, KeyServices};
 
 pub use call::{Answer, Call};
 pub use dns::TestDns;
@@ -97,7 +97,7 @@ impl Ground {
         let parts = CellParts {
             geography: self.geography.parse().expect("a geography of ACS"),
             engine: Arc::clone(&self.engine) as Arc<dyn Engine>,
-            kms: Arc::clone(&self.kms) as _,
+            kms: KeyServices::new(Arc::clone(&self.kms) as _),
             clock: Arc::clone(clock) as _,
             rng: Arc::clone(rng) as _,
             limits,

@@ -6,7 +6,9 @@ use base::{Clock, ResourceId};
 use guard::ScopeKey;
 
 use super::Cell;
+use super::keys::resource_row;
 use super::record::{Keyspace, frame};
+use super::resource_keys::ResourceKeys;
 use crate::codec::key_bytes;
 use crate::commit::{Commit, CommitError, Precondition, RowKey, Write};
 use crate::error::StoreError;
@@ -17,8 +19,10 @@ use crate::scope::{KeyCache, Scope, ScopeHandle};
 pub struct Draft {
     cell: Cell,
     resource: ResourceId,
-    key: Arc<ScopeKey>,
+    keys: Arc<ResourceKeys>,
     commit: Commit,
+    /// Resources whose own keys were sealed under, at which version: none may have been superseded when the commit happens.
+    own: Vec<(ResourceId, u32, u64)>,
     /// Scopes sealed under: their keys must still exist when the commit happens.
     used: Vec<ScopeHandle>,
     created: Vec<ScopeHandle>,
@@ -26,12 +30,13 @@ pub struct Draft {
 }
 
 impl Draft {
-    pub(super) fn new(cell: Cell, resource: ResourceId, key: Arc<ScopeKey>) -> Self {
+    pub(super) fn new(cell: Cell, resource: ResourceId, keys: Arc<ResourceKeys>) -> Self {
         Self {
             cell,
             resource,
-            key,
+            keys,
             commit: Commit::default(),
+            own: Vec::new(),
             used: Vec::new(),
             created: Vec::new(),
             destroyed: Vec::new(),
@@ -47,7 +52,7 @@ impl Draft {
     /// The resource's own scope, for who seals under whichever scope it is given.
     #[must_use]
     pub fn resource_scope(&self) -> ScopeHandle {
-        ScopeHandle::new(self.resource, Scope::RESOURCE, Arc::clone(&self.key))
+        ScopeHandle::new(self.resource, Scope::RESOURCE, Arc::clone(self.keys.newest()))
     }
 
     /// The cell it is a commit of.
@@ -98,9 +103,12 @@ impl Draft {
         if scope.resource() != self.resource || *scope.scope() != K::scope(key, hint) {
             return Err(StoreError::WrongScope);
         }
+        if *scope.scope() == Scope::RESOURCE {
+            return self.put_in_resource::<K>(key, value, hint);
+        }
         self.seal_and_put::<K>(key, value, hint, scope.scope(), scope.key())?;
         let new = self.created.iter().chain(&self.used).all(|known| !known.same(scope));
-        if new && *scope.scope() != Scope::RESOURCE {
+        if new {
             self.used.push(scope.clone());
         }
         Ok(())
@@ -119,7 +127,7 @@ impl Draft {
         if K::scope(key, hint) != Scope::RESOURCE {
             return Err(StoreError::WrongScope);
         }
-        let sealing = Arc::clone(&self.key);
+        let sealing = self.own_key();
         self.seal_and_put::<K>(key, value, hint, &Scope::RESOURCE, &sealing)
     }
 
@@ -141,7 +149,8 @@ impl Draft {
             return Err(StoreError::TooLarge);
         }
         let name = Cell::scope_row(self.resource, &scope);
-        let (handle, sealed) = self.cell.new_scope(self.resource, &self.key, scope)?;
+        let wrapping = self.own_key();
+        let (handle, sealed) = self.cell.new_scope(self.resource, &wrapping, scope)?;
         self.commit.preconditions.push(Precondition::Absent(name.clone()));
         self.commit.writes.push(Write::Put(name, sealed));
         self.created.push(handle.clone());
@@ -169,6 +178,7 @@ impl Draft {
         }
         self.commit.preconditions.extend(other.commit.preconditions);
         self.commit.writes.extend(other.commit.writes);
+        self.own.extend(other.own);
         Ok(())
     }
 
@@ -178,14 +188,18 @@ impl Draft {
     /// # Errors
     /// [`StoreError::Full`], [`StoreError::TooLarge`] or [`StoreError::Closed`]; then it will not happen.
     pub fn submit(self) -> Result<Pending, StoreError> {
-        let Self { cell, resource, mut commit, used, created, destroyed, .. } = self;
+        let Self { cell, resource, mut commit, own, used, created, destroyed, .. } = self;
         let asked = commit.preconditions.len();
         for handle in &used {
             commit.preconditions.push(Precondition::Exists(Cell::scope_row(resource, handle.scope())));
         }
-        let observer = (!(used.is_empty() && created.is_empty() && destroyed.is_empty())).then(|| {
+        for (owner, generation, version) in &own {
+            commit.preconditions.push(Precondition::VersionIs(resource_row(*owner, *generation), *version));
+        }
+        let plain = own.is_empty() && used.is_empty() && created.is_empty() && destroyed.is_empty();
+        let observer = (!plain).then(|| {
             let (keys, clock) = (Arc::clone(&cell.0.keys), Arc::clone(&cell.0.clock));
-            let after = After { keys, clock, resource, asked, used, created, destroyed };
+            let after = After { keys, clock, resource, asked, used, own, created, destroyed };
             Box::new(move |fate: &Result<(), CommitError>| after.settle(fate)) as Observer
         });
         Ok(cell.0.group.submit_observed(commit, observer)?)
@@ -202,6 +216,16 @@ impl Draft {
 
     fn name<K: Keyspace>(&self, key: &K::Key) -> RowKey {
         RowKey { keyspace: K::DEF, resource: self.resource, key: key_bytes(key) }
+    }
+
+    /// The resource's newest key, for sealing: it must still be the newest when the commit happens.
+    fn own_key(&mut self) -> Arc<ScopeKey> {
+        let key = Arc::clone(self.keys.newest());
+        let own = (self.resource, key.generation(), self.keys.version());
+        if !self.own.contains(&own) {
+            self.own.push(own);
+        }
+        key
     }
 
     fn seal_and_put<K: Keyspace>(
@@ -226,9 +250,10 @@ struct After {
     keys: Arc<KeyCache>,
     clock: Arc<dyn Clock>,
     resource: ResourceId,
-    /// How many preconditions the caller asked for; those after them are of `used`, in order.
+    /// How many preconditions the caller asked for; those after them are of `used` and then of `own`, in order.
     asked: usize,
     used: Vec<ScopeHandle>,
+    own: Vec<(ResourceId, u32, u64)>,
     created: Vec<ScopeHandle>,
     destroyed: Vec<Scope>,
 }
@@ -245,8 +270,11 @@ impl After {
             }
             // A key in memory that is no longer stored: without forgetting it, trying again could never succeed.
             Err(CommitError::Conflict { precondition }) => {
-                if let Some(handle) = precondition.checked_sub(self.asked).and_then(|at| self.used.get(at)) {
+                let Some(at) = precondition.checked_sub(self.asked) else { return };
+                if let Some(handle) = self.used.get(at) {
                     keys.forget(self.resource, handle.scope());
+                } else if let Some((owner, ..)) = self.own.get(at - self.used.len()) {
+                    keys.forget_resource(*owner);
                 }
             }
             Err(_) => {}

@@ -1,10 +1,13 @@
 //! Where a cell's keys come from: memory, else the stored row unwrapped by the key above it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base::ResourceId;
 use guard::{KeyContext, Place, ScopeKey, Sealed};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
+use super::resource_keys::{Generation, MAX_GENERATIONS, ResourceKeys};
 use super::{Cell, RESOURCE_KEY, SCOPE_KEY};
 use crate::codec::{KeyCodec, key_bytes};
 use crate::commit::{Row, RowKey};
@@ -14,47 +17,111 @@ use crate::scope::{Scope, ScopeHandle};
 
 /// The generation of a resource's first key.
 const FIRST_GENERATION: u32 = 1;
+/// How many turns at key services are remembered before those that nobody waits for are forgotten.
+const MAX_TURNS: usize = 1_024;
+
+/// Keeps many requests that miss the same resource's keys from asking its key service all at once, and those of one
+/// resource from waiting for another's.
+#[derive(Default)]
+pub(super) struct Turns(Mutex<HashMap<ResourceId, Arc<AsyncMutex<()>>>>);
+
+impl Turns {
+    async fn take(&self, resource: ResourceId) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if turns.len() >= MAX_TURNS {
+                turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            }
+            Arc::clone(turns.entry(resource).or_default())
+        };
+        turn.lock_owned().await
+    }
+}
 
 impl Cell {
-    /// The key of a resource, from memory or from the key service.
-    pub(super) async fn resource_key(&self, resource: ResourceId) -> Result<Arc<ScopeKey>, StoreError> {
-        if let Some(key) = self.0.keys.resource(resource, self.0.clock.now()) {
-            return Ok(key);
+    /// The keys of a resource, from memory or from its key service.
+    pub(super) async fn resource_keys(&self, resource: ResourceId) -> Result<Arc<ResourceKeys>, StoreError> {
+        if let Some(keys) = self.0.keys.resource(resource, self.0.clock.now()) {
+            return Ok(keys);
         }
-        let lane = usize::from(resource.as_bytes()[0]) % self.0.lanes.len();
-        let _turn = self.0.lanes[lane].lock().await;
-        // Whoever had the lane before may have brought it.
+        let _turn = self.0.turns.take(resource).await;
+        // Whoever had the turn before may have brought them, or been refused.
         let now = self.0.clock.now();
-        if let Some(key) = self.0.keys.resource(resource, now) {
-            return Ok(key);
+        if let Some(keys) = self.0.keys.resource(resource, now) {
+            return Ok(keys);
         }
-        let row = self.stored_resource_key(resource).await?.ok_or(StoreError::UnknownResource)?;
-        let generation =
-            u32::decode(&row.key).map_err(|_| StoreError::Corrupt { keyspace: RESOURCE_KEY.name })?;
-        let context = KeyContext { geography: self.0.geography.clone(), resource, generation };
-        let key = Arc::new(self.0.kms.unwrap(&context, &row.value).await?);
+        if let Some(why) = self.0.keys.refusal(resource, now) {
+            return Err(why.into());
+        }
+        let rows = self.stored_resource_keys(resource).await?;
+        let keys = match self.unwrap_resource(resource, rows, None).await {
+            Err(StoreError::Kms(why)) => {
+                self.0.keys.put_refusal(resource, why.clone(), self.0.clock.now());
+                return Err(why.into());
+            }
+            other => Arc::new(other?),
+        };
         // Its lifetime began before the key service was asked, so that a disabled key bites in time.
-        self.0.keys.put_resource(resource, Arc::clone(&key), now);
-        Ok(key)
+        self.0.keys.put_resource(resource, Arc::clone(&keys), now);
+        Ok(keys)
     }
 
-    /// The row of a resource's newest key.
-    pub(super) async fn stored_resource_key(&self, resource: ResourceId) -> Result<Option<Row>, StoreError> {
-        let scan = Scan::prefix(&RESOURCE_KEY, resource, Vec::new(), Direction::Backward, 1);
-        let mut snapshot = self.0.engine.snapshot().await?;
-        Ok(snapshot.scan(&scan).await?.pop())
+    /// The rows of a resource's keys, from the oldest generation on.
+    pub(super) async fn stored_resource_keys(&self, resource: ResourceId) -> Result<Vec<Row>, StoreError> {
+        Ok(self.0.engine.snapshot().await?.scan(&resource_rows(resource)).await?)
+    }
+
+    /// The keys of these rows. Those that `known` has too are not asked for.
+    pub(super) async fn unwrap_resource(
+        &self,
+        resource: ResourceId,
+        rows: Vec<Row>,
+        known: Option<&ResourceKeys>,
+    ) -> Result<ResourceKeys, StoreError> {
+        let mut all = Vec::with_capacity(rows.len());
+        for row in rows {
+            let generation = generation_of(&row)?;
+            let key = match known.and_then(|known| known.of(generation)) {
+                Some(key) => Arc::clone(key),
+                None => Arc::new(self.unwrap_one(resource, &row).await?),
+            };
+            all.push(Generation { key, version: row.version });
+        }
+        ResourceKeys::new(all).ok_or(StoreError::UnknownResource)
+    }
+
+    /// The key of one row.
+    pub(super) async fn unwrap_one(&self, resource: ResourceId, row: &Row) -> Result<ScopeKey, StoreError> {
+        let (holder, wrapped) = guard::holder::parsed(&row.value).ok_or(DAMAGED)?;
+        let context = self.key_context(resource, generation_of(row)?);
+        Ok(self.0.kms.of(holder)?.unwrap(&context, &wrapped).await?)
+    }
+
+    /// A key, wrapped by `holder`, as it is stored.
+    pub(super) async fn wrap_one(
+        &self,
+        resource: ResourceId,
+        holder: &str,
+        key: &ScopeKey,
+    ) -> Result<Sealed, StoreError> {
+        let context = self.key_context(resource, key.generation());
+        let wrapped = self.0.kms.of(holder)?.wrap(&context, key).await?;
+        guard::holder::stored(holder, wrapped).ok_or(StoreError::TooLarge)
+    }
+
+    fn key_context(&self, resource: ResourceId, generation: u32) -> KeyContext {
+        KeyContext { geography: self.0.geography.clone(), resource, generation }
     }
 
     /// A new key for a resource, wrapped, and the row it belongs in.
     pub(super) async fn new_resource_key(
         &self,
         resource: ResourceId,
+        holder: &str,
     ) -> Result<(RowKey, Sealed), StoreError> {
-        let generation = FIRST_GENERATION;
-        let key = ScopeKey::generate(&*self.0.rng, generation);
-        let context = KeyContext { geography: self.0.geography.clone(), resource, generation };
-        let sealed = self.0.kms.wrap(&context, &key).await?;
-        Ok((RowKey { keyspace: &RESOURCE_KEY, resource, key: key_bytes(&generation) }, sealed))
+        let key = ScopeKey::generate(&*self.0.rng, FIRST_GENERATION);
+        let sealed = self.wrap_one(resource, holder, &key).await?;
+        Ok((resource_row(resource, FIRST_GENERATION), sealed))
     }
 
     /// Where a record rests. A stored scope key rests in the scope of the resource, whose bytes are empty.
@@ -75,13 +142,15 @@ impl Cell {
     pub(super) fn unwrap_scope(
         &self,
         resource: ResourceId,
-        resource_key: &ScopeKey,
+        resource_keys: &ResourceKeys,
         scope: &Scope,
         sealed: &Sealed,
     ) -> Result<ScopeHandle, StoreError> {
+        let damaged = StoreError::Corrupt { keyspace: SCOPE_KEY.name };
         let place = self.place(resource, SCOPE_KEY.name, scope.as_bytes(), &[]);
-        let key = ScopeKey::unwrap(resource_key, &place, sealed)
-            .map_err(|_| StoreError::Corrupt { keyspace: SCOPE_KEY.name })?;
+        let generation = sealed.header().map_err(|_| damaged.clone())?.generation;
+        let resource_key = resource_keys.of(generation).ok_or_else(|| damaged.clone())?;
+        let key = ScopeKey::unwrap(resource_key, &place, sealed).map_err(|_| damaged)?;
         Ok(ScopeHandle::new(resource, scope.clone(), Arc::new(key)))
     }
 
@@ -100,4 +169,21 @@ impl Cell {
         let sealed = key.wrap(&*self.0.rng, resource_key, &place)?;
         Ok((ScopeHandle::new(resource, scope, Arc::new(key)), sealed))
     }
+}
+
+const DAMAGED: StoreError = StoreError::Corrupt { keyspace: RESOURCE_KEY.name };
+
+/// Where a generation of a resource's key is stored.
+pub(super) fn resource_row(resource: ResourceId, generation: u32) -> RowKey {
+    RowKey { keyspace: &RESOURCE_KEY, resource, key: key_bytes(&generation) }
+}
+
+/// Finds all of a resource's generations.
+pub(super) fn resource_rows(resource: ResourceId) -> Scan {
+    Scan::prefix(&RESOURCE_KEY, resource, Vec::new(), Direction::Forward, MAX_GENERATIONS)
+}
+
+/// The generation that is stored in a row.
+pub(super) fn generation_of(row: &Row) -> Result<u32, StoreError> {
+    u32::decode(&row.key).map_err(|_| DAMAGED)
 }

@@ -2,21 +2,26 @@
 //! what a chat is.
 
 mod draft;
+mod holder;
 mod index;
 mod keys;
 mod range;
 mod reader;
 mod record;
+pub(crate) mod resource_keys;
+mod rotation;
 
 use std::sync::Arc;
 
 use base::{Clock, Geography, Limits, ResourceId, Rng};
 pub use draft::Draft;
-use guard::Kms;
+use guard::holder::{ROOT, parsed};
+pub use holder::KeyServices;
 pub use range::KeyRange;
 pub use reader::Reader;
 pub use record::{Keyspace, Opened, Versioned};
-use tokio::sync::Mutex;
+pub use resource_keys::MAX_GENERATIONS;
+pub use rotation::{KeyGeneration, STEP_ROWS, Sweep};
 
 use crate::commit::{Commit, Precondition, Write};
 use crate::engine::Engine;
@@ -25,13 +30,10 @@ use crate::group::GroupCommit;
 use crate::keyspace::{Class, KeyspaceDef};
 use crate::scope::{KeyCache, Scope, ScopeHandle};
 
-/// Resource keys, wrapped by the key service: one row for each resource, its key the generation (u32, big-endian).
+/// Resource keys, each wrapped by a key service: the row's key is the generation (u32, big-endian); the newest seals.
 pub static RESOURCE_KEY: KeyspaceDef = KeyspaceDef { name: "resource_key", class: Class::Key };
 /// Scope keys, wrapped by their resource's key: the row's key is the scope. Deleting the row erases the scope.
 pub static SCOPE_KEY: KeyspaceDef = KeyspaceDef { name: "scope_key", class: Class::Key };
-
-/// How many resources' keys may be asked of the key service at once.
-const KMS_LANES: usize = 16;
 
 /// What a cell is made of.
 pub struct CellParts<'a> {
@@ -39,8 +41,8 @@ pub struct CellParts<'a> {
     pub geography: Geography,
     /// Where rows rest.
     pub engine: Arc<dyn Engine>,
-    /// Who holds the key above the resource keys.
-    pub kms: Arc<dyn Kms>,
+    /// Who holds the keys above the resource keys.
+    pub kms: KeyServices,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness for keys and nonces: [`guard::SystemRng`] in production.
@@ -59,13 +61,13 @@ struct Inner {
     geography: Geography,
     engine: Arc<dyn Engine>,
     group: GroupCommit,
-    kms: Arc<dyn Kms>,
+    kms: KeyServices,
+    keyspaces: Vec<&'static KeyspaceDef>,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
     keys: Arc<KeyCache>,
     indexes: index::Indexes,
-    /// Keeps many requests that miss the same key from asking the key service all at once.
-    lanes: [Mutex<()>; KMS_LANES],
+    turns: keys::Turns,
 }
 
 impl Cell {
@@ -83,11 +85,12 @@ impl Cell {
             group: GroupCommit::new(Arc::clone(&parts.engine), parts.limits),
             engine: parts.engine,
             kms: parts.kms,
+            keyspaces,
             clock: parts.clock,
             rng: parts.rng,
             keys: Arc::new(KeyCache::new()),
             indexes: index::Indexes::default(),
-            lanes: std::array::from_fn(|_| Mutex::new(())),
+            turns: keys::Turns::default(),
         }));
         cell.create_resource_key(ResourceId::CELL).await?;
         Ok(cell)
@@ -111,15 +114,32 @@ impl Cell {
         &self.0.rng
     }
 
-    /// Gives `resource` its key. Does nothing when it has one.
+    /// Gives `resource` its key, held by whoever holds the cell's own. Does nothing when it has one.
     ///
     /// # Errors
     /// When the engine or the key service fails.
     pub async fn create_resource_key(&self, resource: ResourceId) -> Result<(), StoreError> {
-        if self.stored_resource_key(resource).await?.is_some() {
+        if !self.stored_resource_keys(resource).await?.is_empty() {
             return Ok(());
         }
-        let (row, sealed) = self.new_resource_key(resource).await?;
+        let own = self.stored_resource_keys(ResourceId::CELL).await?.pop();
+        let holder = own.as_ref().and_then(|row| parsed(&row.value)).map_or(ROOT, |(name, _)| name);
+        self.create_resource_key_under(resource, holder).await
+    }
+
+    /// Gives `resource` its key, held by `holder`. Does nothing when it has one, whoever holds it.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownKeyService`], or when the engine or the key service fails.
+    pub async fn create_resource_key_under(
+        &self,
+        resource: ResourceId,
+        holder: &str,
+    ) -> Result<(), StoreError> {
+        if !self.stored_resource_keys(resource).await?.is_empty() {
+            return Ok(());
+        }
+        let (row, sealed) = self.new_resource_key(resource, holder).await?;
         let commit = Commit {
             preconditions: vec![Precondition::Absent(row.clone())],
             writes: vec![Write::Put(row, sealed)],
@@ -136,11 +156,11 @@ impl Cell {
     /// # Errors
     /// [`StoreError::UnknownResource`], or when the engine or the key service fails.
     pub async fn read(&self, resource: ResourceId) -> Result<Reader, StoreError> {
-        let key = self.resource_key(resource).await?;
+        let keys = self.resource_keys(resource).await?;
         // Taken before the snapshot, so that a key destroyed after it is not remembered from this view.
         let epoch = self.0.keys.epoch();
         let snapshot = self.0.engine.snapshot().await?;
-        Ok(Reader::new(self.clone(), resource, key, epoch, snapshot))
+        Ok(Reader::new(self.clone(), resource, keys, epoch, snapshot))
     }
 
     /// Begins a commit to the records of `resource`. While holding a reader, use [`Reader::draft`].
@@ -148,8 +168,8 @@ impl Cell {
     /// # Errors
     /// [`StoreError::UnknownResource`], or when the engine or the key service fails.
     pub async fn draft(&self, resource: ResourceId) -> Result<Draft, StoreError> {
-        let key = self.resource_key(resource).await?;
-        Ok(Draft::new(self.clone(), resource, key))
+        let keys = self.resource_keys(resource).await?;
+        Ok(Draft::new(self.clone(), resource, keys))
     }
 
     /// The scope's key, when it is in memory.

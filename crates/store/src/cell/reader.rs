@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use base::ResourceId;
-use guard::{OpenError, ScopeKey};
+use guard::OpenError;
 
+use super::keys::resource_rows;
 use super::record::{Keyspace, Opened, Versioned, unframe};
+use super::resource_keys::ResourceKeys;
 use super::{Cell, Draft, KeyRange};
 use crate::codec::{KeyCodec, key_bytes};
 use crate::commit::{Row, RowKey};
@@ -19,7 +21,7 @@ use crate::scope::{Epoch, Scope, ScopeHandle};
 pub struct Reader {
     cell: Cell,
     resource: ResourceId,
-    key: Arc<ScopeKey>,
+    keys: Arc<ResourceKeys>,
     epoch: Epoch,
     snapshot: Box<dyn Snapshot>,
     /// Keys this view has looked up; `None` for those that are not there.
@@ -32,24 +34,26 @@ struct Found<K: Keyspace> {
     row: Row,
     hint: Vec<u8>,
     scope: Scope,
+    /// Of the key that sealed it.
+    generation: u32,
 }
 
 impl Reader {
     pub(super) fn new(
         cell: Cell,
         resource: ResourceId,
-        key: Arc<ScopeKey>,
+        keys: Arc<ResourceKeys>,
         epoch: Epoch,
         snapshot: Box<dyn Snapshot>,
     ) -> Self {
-        Self { cell, resource, key, epoch, snapshot, scopes: HashMap::new() }
+        Self { cell, resource, keys, epoch, snapshot, scopes: HashMap::new() }
     }
 
     /// Begins a commit to the records of the same resource, with the key this view was opened with: asking for the key
     /// again could need a second view while this one is held, and many who do so at once would wait for each other.
     #[must_use]
     pub fn draft(&self) -> Draft {
-        Draft::new(self.cell.clone(), self.resource, Arc::clone(&self.key))
+        Draft::new(self.cell.clone(), self.resource, Arc::clone(&self.keys))
     }
 
     /// Whose records it reads.
@@ -188,7 +192,22 @@ impl Reader {
     }
 
     async fn fetch<K: Keyspace>(&mut self, found: &[Found<K>]) -> Result<(), StoreError> {
+        let own = found.iter().filter(|one| one.scope == Scope::RESOURCE);
+        self.know(own.map(|one| one.generation)).await?;
         self.fetch_scopes(found.iter().map(|one| &one.scope)).await
+    }
+
+    /// Sees to it that the resource's keys of these generations are known, as far as this view has them: another node may
+    /// have begun a new one since this node asked.
+    async fn know(&mut self, mut generations: impl Iterator<Item = u32> + Send) -> Result<(), StoreError> {
+        if generations.all(|generation| self.keys.of(generation).is_some()) {
+            return Ok(());
+        }
+        let rows = self.snapshot.scan(&resource_rows(self.resource)).await?;
+        let keys = self.cell.unwrap_resource(self.resource, rows, Some(&self.keys)).await?;
+        self.cell.0.keys.forget_resource(self.resource);
+        self.keys = Arc::new(keys);
+        Ok(())
     }
 
     /// Looks up every scope's key that this view has not seen, all in one read. Memory saves the unwrapping, never the
@@ -202,9 +221,12 @@ impl Reader {
         wanted.sort_unstable();
         wanted.dedup();
         let now = self.cell.0.clock.now();
-        let keys = &self.cell.0.keys;
         let names: Vec<RowKey> = wanted.iter().map(|scope| Cell::scope_row(self.resource, scope)).collect();
         let rows = self.snapshot.multi_get(&names).await?;
+        let headers = rows.iter().flatten().filter_map(|row| row.value.header().ok());
+        let wrapping: Vec<u32> = headers.map(|header| header.generation).collect();
+        self.know(wrapping.into_iter()).await?;
+        let keys = &self.cell.0.keys;
         for (scope, row) in wanted.into_iter().zip(rows) {
             let handle = match (row, keys.scope(self.resource, &scope, now)) {
                 (None, _) => {
@@ -213,7 +235,7 @@ impl Reader {
                 }
                 (Some(_), Some(remembered)) => Some(remembered),
                 (Some(row), None) => {
-                    let handle = self.cell.unwrap_scope(self.resource, &self.key, &scope, &row.value)?;
+                    let handle = self.cell.unwrap_scope(self.resource, &self.keys, &scope, &row.value)?;
                     keys.put_scope(&handle, self.epoch, now);
                     Some(handle)
                 }
@@ -226,17 +248,17 @@ impl Reader {
     /// The key of a scope that was fetched.
     fn handle(&self, scope: &Scope) -> Option<ScopeHandle> {
         if *scope == Scope::RESOURCE {
-            return Some(ScopeHandle::new(self.resource, Scope::RESOURCE, Arc::clone(&self.key)));
+            return Some(ScopeHandle::new(self.resource, Scope::RESOURCE, Arc::clone(self.keys.newest())));
         }
         self.scopes.get(scope).cloned().flatten()
     }
 
     fn open<K: Keyspace>(&self, found: Found<K>) -> Result<(K::Key, Opened<K::Value>), StoreError> {
-        let Found { key, row, hint, scope } = found;
+        let Found { key, row, hint, scope, generation } = found;
         let version = row.version;
         let damaged = StoreError::Corrupt { keyspace: K::DEF.name };
         let sealing = match self.scopes.get(&scope) {
-            _ if scope == Scope::RESOURCE => &*self.key,
+            _ if scope == Scope::RESOURCE => self.keys.of(generation).ok_or_else(|| damaged.clone())?,
             Some(Some(handle)) => handle.key(),
             Some(None) | None => return Ok((key, Opened::Shredded { version, hint })),
         };
@@ -256,8 +278,9 @@ impl<K: Keyspace> Found<K> {
     fn new(row: Row) -> Result<Self, StoreError> {
         let damaged = StoreError::Corrupt { keyspace: K::DEF.name };
         let key = K::Key::decode(&row.key).map_err(|_| damaged.clone())?;
-        let hint = row.value.header().map_err(|_| damaged)?.hint.to_vec();
+        let header = row.value.header().map_err(|_| damaged)?;
+        let (hint, generation) = (header.hint.to_vec(), header.generation);
         let scope = K::scope(&key, &hint);
-        Ok(Self { key, row, hint, scope })
+        Ok(Self { key, row, hint, scope, generation })
     }
 }

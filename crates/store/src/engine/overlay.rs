@@ -20,6 +20,9 @@ pub(crate) trait Base {
     /// The version of a row, `None` when there is none.
     fn version(&self, row: &RowKey) -> Option<u64>;
 
+    /// Whether there is such a row with exactly this value.
+    fn value_is(&self, row: &RowKey, value: &Sealed) -> bool;
+
     /// The greatest key with the prefix for which `gone` says no.
     fn last(
         &self,
@@ -86,6 +89,11 @@ impl Overlay {
             Precondition::Absent(row) => self.version(base, row).is_none(),
             Precondition::Exists(row) => self.version(base, row).is_some(),
             Precondition::VersionIs(row, version) => self.version(base, row) == Some(*version),
+            Precondition::ValueIs(row, value) => match self.rows.get(row) {
+                Some(Change::Put(found, _)) => found == value,
+                Some(Change::Gone) => false,
+                None => base.value_is(row, value),
+            },
             Precondition::LastIs { keyspace, resource, prefix, last } => {
                 self.last(base, keyspace, *resource, prefix)? == *last
             }
@@ -144,6 +152,10 @@ mod tests {
             self.0.iter().find(|(key, _)| row.key == [*key]).map(|(_, version)| *version)
         }
 
+        fn value_is(&self, row: &RowKey, value: &Sealed) -> bool {
+            self.version(row).is_some() && value.as_bytes() == row.key
+        }
+
         fn last(
             &self,
             _: &'static KeyspaceDef,
@@ -188,6 +200,10 @@ mod tests {
         assert_eq!(stale, Err(CommitError::Conflict { precondition: 0 }), "6 is there now");
         let next = vec![Precondition::VersionIs(row(5), 4), last_is(Some(6)), Precondition::Absent(row(9))];
         assert_eq!(run(&mut overlay, &base, next, vec![Write::Delete(row(6)), put(6)]), Ok(()));
+        let value_is = |key: u8, value: u8| Precondition::ValueIs(row(key), Sealed::from_stored(vec![value]));
+        for (need, holds) in [(value_is(6, 6), true), (value_is(6, 7), false), (value_is(8, 8), false)] {
+            assert_eq!(run(&mut overlay, &base, vec![need], vec![]).is_ok(), holds);
+        }
         let changes: Vec<_> = overlay.into_changes().map(|(row, change)| (row.key[0], change)).collect();
         assert!(matches!(changes[..], [(5, Change::Put(_, 4)), (6, Change::Put(_, 1))]), "{changes:?}");
     }

@@ -141,6 +141,11 @@ impl Base for Image {
         visible(self.rows.get(row)?, u64::MAX)?.row.as_ref().map(|(_, version)| *version)
     }
 
+    fn value_is(&self, row: &RowKey, value: &Sealed) -> bool {
+        let found = self.rows.get(row).and_then(|past| visible(past, u64::MAX));
+        found.and_then(|one| one.row.as_ref()).is_some_and(|(found, _)| found == value)
+    }
+
     fn last(
         &self,
         keyspace: &'static KeyspaceDef,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use base::ResourceId;
 use guard::Sealed;
-use tokio_postgres::Statement;
+use tokio_postgres::{Error as Fault, Row as Found, Statement};
 
 use super::connect::Lease;
 use super::fault;
@@ -29,11 +29,16 @@ type Prefix = (Name, ResourceId, Vec<u8>);
 struct Loaded {
     versions: HashMap<RowKey, u64>,
     lasts: HashMap<Prefix, Vec<u8>>,
+    values: HashMap<RowKey, Vec<u8>>,
 }
 
 impl Base for Loaded {
     fn version(&self, row: &RowKey) -> Option<u64> {
         self.versions.get(row).copied()
+    }
+
+    fn value_is(&self, row: &RowKey, value: &Sealed) -> bool {
+        self.values.get(row).is_some_and(|found| found == value.as_bytes())
     }
 
     fn last(
@@ -54,6 +59,8 @@ impl Base for Loaded {
 struct Wanted<'b> {
     statements: Arc<Statements>,
     rows: BTreeSet<&'b RowKey>,
+    /// Those whose values are asked for.
+    values: BTreeSet<&'b RowKey>,
     prefixes: BTreeSet<(ResourceId, &'b [u8])>,
 }
 
@@ -98,10 +105,13 @@ async fn load(
     let mut asked = Vec::new();
     for one in &wanted {
         if !one.rows.is_empty() {
-            asked.push((one, true, prepared(lease, &one.statements.versions).await?));
+            asked.push((one, What::Versions, prepared(lease, &one.statements.versions).await?));
+        }
+        if !one.values.is_empty() {
+            asked.push((one, What::Values, prepared(lease, &one.statements.multi_get).await?));
         }
         if !one.prefixes.is_empty() {
-            asked.push((one, false, prepared(lease, &one.statements.lasts).await?));
+            asked.push((one, What::Lasts, prepared(lease, &one.statements.lasts).await?));
         }
     }
     let mut sending: Vec<Sending<'_>> = Vec::new();
@@ -109,34 +119,56 @@ async fn load(
         sending.push(Box::pin(async move { client.batch_execute(begin).await.map(|()| Vec::new()) }));
     }
     let control = sending.len();
-    for (one, rows, statement) in &asked {
-        sending.push(if *rows {
-            ask_versions(lease, one, statement)?
-        } else {
-            ask_lasts(lease, one, statement)?
+    for (one, what, statement) in &asked {
+        sending.push(match what {
+            What::Versions => ask_rows(lease, &one.rows, statement)?,
+            What::Values => ask_rows(lease, &one.values, statement)?,
+            What::Lasts => ask_lasts(lease, one, statement)?,
         });
     }
     let answers = pipelined(sending).await.map_err(|error| fault::of(&error))?;
     let mut loaded = Loaded::default();
-    for ((one, rows, _), answer) in asked.iter().zip(answers.into_iter().skip(control)) {
-        let rows_wanted: Vec<&RowKey> = one.rows.iter().copied().collect();
-        let prefixes: Vec<(ResourceId, &[u8])> = one.prefixes.iter().copied().collect();
-        for row in answer {
-            let at = row.try_get::<_, i64>(0).map_err(|error| fault::of(&error))?;
-            let at = usize::try_from(at - 1).unwrap_or(usize::MAX);
-            if *rows {
-                let found = row.try_get(1).map_err(|error| fault::of(&error))?;
-                loaded.versions.extend(rows_wanted.get(at).map(|name| ((*name).clone(), version(found))));
-            } else {
-                let key: Vec<u8> = row.try_get(1).map_err(|error| fault::of(&error))?;
-                let name = |(resource, prefix): &(ResourceId, &[u8])| {
-                    (one.statements.def.name, *resource, prefix.to_vec())
-                };
-                loaded.lasts.extend(prefixes.get(at).map(|prefix| (name(prefix), key)));
-            }
-        }
+    for ((one, what, _), answer) in asked.iter().zip(answers.into_iter().skip(control)) {
+        loaded.learn(one, *what, answer).map_err(|error| fault::of(&error))?;
     }
     Ok(loaded)
+}
+
+/// What a statement asks for.
+#[derive(Clone, Copy)]
+enum What {
+    Versions,
+    Values,
+    Lasts,
+}
+
+impl Loaded {
+    /// Takes in an answer: in each row the place of what was asked for, from 1, and what was found there.
+    fn learn(&mut self, one: &Wanted<'_>, what: What, answer: Vec<Found>) -> Result<(), Fault> {
+        let rows: Vec<&RowKey> = match what {
+            What::Versions => one.rows.iter().copied().collect(),
+            What::Values => one.values.iter().copied().collect(),
+            What::Lasts => Vec::new(),
+        };
+        let prefixes: Vec<&(ResourceId, &[u8])> = one.prefixes.iter().collect();
+        for found in answer {
+            let at = usize::try_from(found.try_get::<_, i64>(0)? - 1).unwrap_or(usize::MAX);
+            match (what, rows.get(at), prefixes.get(at)) {
+                (What::Versions, Some(row), _) => {
+                    self.versions.insert((*row).clone(), version(found.try_get(1)?));
+                }
+                (What::Values, Some(row), _) => {
+                    self.values.insert((*row).clone(), found.try_get(1)?);
+                }
+                (What::Lasts, _, Some((resource, prefix))) => {
+                    let name = (one.statements.def.name, *resource, prefix.to_vec());
+                    self.lasts.insert(name, found.try_get(1)?);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Everything the commits look at. Deletes look at nothing; commits over a limit or on unknown keyspaces will fail
@@ -147,7 +179,12 @@ fn wanted<'b>(schema: &Schema, batch: &'b VecDeque<Commit>) -> Vec<Wanted<'b>> {
         if let Some(known) = wanted.get_mut(def.name) {
             add(known);
         } else if let Ok(statements) = schema.space(def) {
-            let mut new = Wanted { statements, rows: BTreeSet::new(), prefixes: BTreeSet::new() };
+            let mut new = Wanted {
+                statements,
+                rows: BTreeSet::new(),
+                values: BTreeSet::new(),
+                prefixes: BTreeSet::new(),
+            };
             add(&mut new);
             wanted.insert(def.name, new);
         }
@@ -158,6 +195,11 @@ fn wanted<'b>(schema: &Schema, batch: &'b VecDeque<Commit>) -> Vec<Wanted<'b>> {
                 Precondition::Absent(row) | Precondition::Exists(row) | Precondition::VersionIs(row, _) => {
                     of(row.keyspace, &mut |space| {
                         space.rows.insert(row);
+                    });
+                }
+                Precondition::ValueIs(row, _) => {
+                    of(row.keyspace, &mut |space| {
+                        space.values.insert(row);
                     });
                 }
                 Precondition::LastIs { keyspace, resource, prefix, .. } => {
@@ -182,14 +224,14 @@ async fn prepared(lease: &Lease, sql: &str) -> Result<Statement, EngineError> {
     lease.client()?.prepare_cached(sql).await.map_err(|error| fault::of(&error))
 }
 
-fn ask_versions<'l>(
+fn ask_rows<'l>(
     lease: &'l Lease,
-    wanted: &Wanted<'l>,
+    rows: &BTreeSet<&'l RowKey>,
     statement: &'l Statement,
 ) -> Result<Sending<'l>, EngineError> {
     let client = lease.client()?;
-    let resources: Vec<Uuid> = wanted.rows.iter().map(|row| Uuid(row.resource)).collect();
-    let keys: Vec<&[u8]> = wanted.rows.iter().map(|row| &row.key[..]).collect();
+    let resources: Vec<Uuid> = rows.iter().map(|row| Uuid(row.resource)).collect();
+    let keys: Vec<&[u8]> = rows.iter().map(|row| &row.key[..]).collect();
     Ok(Box::pin(async move { client.query(statement, &[&resources, &keys]).await }))
 }
 

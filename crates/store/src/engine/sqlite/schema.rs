@@ -36,6 +36,7 @@ pub(super) struct Statements {
     pub(super) def: &'static KeyspaceDef,
     pub(super) get: String,
     pub(super) version: String,
+    pub(super) value: String,
     pub(super) put: String,
     pub(super) delete: String,
     pub(super) any: String,
@@ -61,6 +62,7 @@ impl Statements {
             def,
             get: format!("SELECT value, version FROM {table} WHERE resource=?1 AND key=?2"),
             version: format!("SELECT version FROM {table} WHERE resource=?1 AND key=?2"),
+            value: format!("SELECT value=?3 FROM {table} WHERE resource=?1 AND key=?2"),
             put: format!(
                 "INSERT INTO {table} (resource, key, version, value) VALUES (?1, ?2, 1, ?3) \
                  ON CONFLICT (resource, key) DO UPDATE SET version=version+1, value=excluded.value"

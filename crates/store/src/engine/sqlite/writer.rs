@@ -7,6 +7,7 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError};
 
 use base::ResourceId;
+use guard::Sealed;
 use rusqlite::{Connection, OptionalExtension, Statement};
 use tokio::sync::oneshot;
 
@@ -29,6 +30,7 @@ pub(super) enum Job {
 struct Space<'c> {
     def: &'static KeyspaceDef,
     version: Statement<'c>,
+    value: Statement<'c>,
     put: Statement<'c>,
     delete: Statement<'c>,
     last: [Statement<'c>; 2],
@@ -114,6 +116,7 @@ impl<'c> Writer<'c> {
         Ok(Space {
             def: statements.def,
             version: sql(&statements.version)?,
+            value: sql(&statements.value)?,
             put: sql(&statements.put)?,
             delete: sql(&statements.delete)?,
             last: [sql(&statements.last[0])?, sql(&statements.last[1])?],
@@ -201,6 +204,7 @@ impl<'c> Writer<'c> {
             Precondition::VersionIs(row, version) => {
                 self.version(row)?.is_some_and(|found| u64::try_from(found) == Ok(*version))
             }
+            Precondition::ValueIs(row, value) => self.value_is(row, value)?,
             Precondition::LastIs { keyspace, resource, prefix, last } => {
                 self.last_is(keyspace, *resource, prefix, last.as_deref())?
             }
@@ -218,6 +222,15 @@ impl<'c> Writer<'c> {
         let found = statement.query_row((resource, &row.key), |found| found.get(0)).optional()?;
         self.seen.learn_version(at, found);
         Ok(found)
+    }
+
+    fn value_is(&mut self, row: &RowKey, value: &Sealed) -> Result<bool, Fault> {
+        let Some(resource) = self.resource(row.resource) else { return Ok(false) };
+        let Some(space) = self.find(row.keyspace) else { return Ok(false) };
+        let statement = &mut self.spaces[space].value;
+        let found: Option<bool> =
+            statement.query_row((resource, &row.key, value.as_bytes()), |found| found.get(0)).optional()?;
+        Ok(found == Some(true))
     }
 
     fn last_is(

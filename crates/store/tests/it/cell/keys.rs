@@ -58,7 +58,8 @@ async fn a_record_moved_or_changed_does_not_open() {
 async fn keys_do_not_open_in_another_geography_or_resource() {
     let world = World::new().await;
     world.send(0, 1, "one").await.unwrap();
-    let abroad = World::open(&world.engine, &world.kms, &world.clock, &world.rng, "india").await.unwrap();
+    let abroad =
+        World::open(&world.engine, world.services(), &world.clock, &world.rng, "india").await.unwrap();
     assert!(matches!(abroad.read(world.resource).await.err(), Some(StoreError::Kms(_))));
     let other = ResourceId::mint(&*world.rng);
     world.cell.create_resource_key(other).await.unwrap();

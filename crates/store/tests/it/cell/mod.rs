@@ -4,6 +4,7 @@
 mod erasure;
 mod keys;
 mod records;
+mod rotation;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,7 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use base::{Limits, ManualClock, MessageId, ResourceId, SeededRng, ThreadId, Timestamp, UserId};
 use guard::{KeyContext, Kms, KmsError, LocalKms, ScopeKey, Sealed};
 use store::engine::memory::MemoryEngine;
-use store::{BoxFuture, Cell, CellParts, Class, Keyspace, KeyspaceDef, Opened, Scope, StoreError};
+use store::{
+    BoxFuture, Cell, CellParts, Class, KeyServices, Keyspace, KeyspaceDef, Opened, Scope, StoreError,
+};
 
 /// A message belongs to the scope of its author within its thread; the author is its hint.
 struct Message;
@@ -55,6 +58,8 @@ struct World {
     rng: Arc<SeededRng>,
     engine: Arc<MemoryEngine>,
     kms: Arc<Switch>,
+    /// Another key service, called `vault`.
+    vault: Arc<Switch>,
     cell: Cell,
     resource: ResourceId,
     thread: ThreadId,
@@ -99,19 +104,22 @@ impl World {
     async fn new() -> Self {
         let rng = Arc::new(SeededRng::new(1));
         let clock = Arc::new(ManualClock::new(START));
-        let local = LocalKms::in_memory(&*rng);
-        let kms = Arc::new(Switch { local, disabled: AtomicBool::new(false), asked: AtomicUsize::new(0) });
+        let [kms, vault] = [1, 2].map(|_| {
+            let local = LocalKms::in_memory(&*rng);
+            Arc::new(Switch { local, disabled: AtomicBool::new(false), asked: AtomicUsize::new(0) })
+        });
         let engine = Arc::new(MemoryEngine::new());
-        let cell = Self::open(&engine, &kms, &clock, &rng, "europe").await.unwrap();
+        let services = KeyServices::new(Arc::clone(&kms) as _).with("vault", Arc::clone(&vault) as _);
+        let cell = Self::open(&engine, services, &clock, &rng, "europe").await.unwrap();
         let resource = ResourceId::mint(&*rng);
         cell.create_resource_key(resource).await.unwrap();
         let (thread, authors) = (ThreadId::mint(&*rng), [UserId::mint(&*rng), UserId::mint(&*rng)]);
-        Self { clock, rng, engine, kms, cell, resource, thread, authors }
+        Self { clock, rng, engine, kms, vault, cell, resource, thread, authors }
     }
 
     async fn open(
         engine: &Arc<MemoryEngine>,
-        kms: &Arc<Switch>,
+        kms: KeyServices,
         clock: &Arc<ManualClock>,
         rng: &Arc<SeededRng>,
         geography: &str,
@@ -119,7 +127,7 @@ impl World {
         let parts = CellParts {
             geography: geography.parse().unwrap(),
             engine: Arc::clone(engine) as _,
-            kms: Arc::clone(kms) as _,
+            kms,
             clock: Arc::clone(clock) as _,
             rng: Arc::clone(rng) as _,
             limits: &Limits::default(),
@@ -128,9 +136,13 @@ impl World {
         Cell::open(parts).await
     }
 
+    fn services(&self) -> KeyServices {
+        KeyServices::new(Arc::clone(&self.kms) as _).with("vault", Arc::clone(&self.vault) as _)
+    }
+
     /// The same store, opened anew: nothing in memory.
     async fn again(&self) -> Cell {
-        Self::open(&self.engine, &self.kms, &self.clock, &self.rng, "europe").await.unwrap()
+        Self::open(&self.engine, self.services(), &self.clock, &self.rng, "europe").await.unwrap()
     }
 
     fn scope(&self, author: usize) -> Scope {

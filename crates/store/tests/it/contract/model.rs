@@ -23,6 +23,9 @@ impl Model {
             Precondition::VersionIs(row, version) => {
                 self.0.get(row).is_some_and(|(_, found)| found == version)
             }
+            Precondition::ValueIs(row, value) => {
+                self.0.get(row).is_some_and(|(found, _)| found == value.as_bytes())
+            }
             Precondition::LastIs { keyspace, resource, prefix, last } => {
                 self.last(keyspace, *resource, prefix) == *last
             }
@@ -74,7 +77,9 @@ fn need(rng: &SeededRng, model: &Model) -> Precondition {
     let row = row(rng);
     let lie = rng.below(6) == 0;
     let found = model.0.get(&row).map(|(_, version)| *version);
+    let value = model.0.get(&row).map(|(value, _)| value.clone()).filter(|_| !lie).unwrap_or_default();
     match (rng.below(2), found) {
+        (_, Some(_)) if rng.below(4) == 0 => Precondition::ValueIs(row, sealed(value)),
         (0, _) => {
             let prefix = row.key[..rng.below(row.key.len() as u64 + 1) as usize].to_vec();
             let last = if lie { Some(key(rng)) } else { model.last(row.keyspace, row.resource, &prefix) };
