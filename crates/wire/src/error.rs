@@ -153,6 +153,15 @@ impl ApiError {
         Self::new(403, "Forbidden", "User is not allowed to perform specified action.")
     }
 
+    /// 403 `CustomerKeyUnavailable`: the owner of the key above the content disabled it or (`is_gone`) deleted it.
+    #[must_use]
+    pub fn customer_key_unavailable(is_gone: bool) -> Self {
+        let taken = "The key of this content was disabled or withdrawn by its owner. Enable it to read and write again.";
+        let gone =
+            "The key of this content was deleted by its owner. It cannot be read any more, by anybody.";
+        Self::new(403, "CustomerKeyUnavailable", if is_gone { gone } else { taken })
+    }
+
     /// 404 `NotFound`: what the path names is not there. `message` says which kind of thing.
     pub fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(404, "NotFound", message)

@@ -1,11 +1,13 @@
 //! Key services: who holds the key above all others. A resource key rests only as what a key service wrapped. One file
 //! per provider; it must never know what the keys seal.
 
+mod aws;
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod holder;
 mod local;
 mod pkcs11;
+mod remote;
 mod reply;
 
 use std::future::Future;
@@ -17,8 +19,10 @@ use thiserror::Error;
 
 use crate::seal::{ScopeKey, Sealed};
 
+pub use aws::{AwsCredentials, AwsKms, AwsOptions, FetchCredentials};
 pub use local::LocalKms;
 pub use pkcs11::{Pkcs11Fault, Pkcs11Kms, Pkcs11Options};
+pub use remote::{Ask, Exchange, MAX_REPLY, Reply, Unreachable};
 
 /// A future on the heap that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -66,6 +70,9 @@ pub enum KmsError {
     /// The root key was disabled or deleted by its owner. Everything under it is unreadable until it is enabled.
     #[error("the root key is disabled")]
     Disabled,
+    /// The root key was deleted by its owner. Nothing under it can be read again, by anybody.
+    #[error("the root key was deleted")]
+    Deleted,
     /// The key service asks to wait.
     #[error("the key service is throttling")]
     Throttled {

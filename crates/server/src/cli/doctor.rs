@@ -299,7 +299,7 @@ async fn look_at(cell: &CellConfig) -> Vec<Finding> {
     findings.push(match &cell.kms {
         KmsConfig::Local { path } if path.exists() => private(path, &what),
         KmsConfig::Local { path } => folder(&folder_of(path), &what),
-        KmsConfig::Pkcs11 { .. } => key_service(cell).await,
+        KmsConfig::Pkcs11 { .. } | KmsConfig::Aws(_) => key_service(cell).await,
     });
     findings
 }
@@ -307,7 +307,7 @@ async fn look_at(cell: &CellConfig) -> Vec<Finding> {
 /// Wraps a key and opens it again.
 async fn key_service(cell: &CellConfig) -> Finding {
     let name = format!("cell {}: key service", cell.geography.as_str());
-    let fix = "see that the token is there, and that the PIN and the labels are right";
+    let fix = "see that the key service is there, and that the key and what opens it are right";
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let kms = match cells::key_service(cell, &clock, &SystemRng).await {
         Ok(kms) => kms,

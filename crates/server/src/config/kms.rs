@@ -1,5 +1,6 @@
 //! `kms = {..}` of a cell: who keeps the key above its keys.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -7,6 +8,7 @@ use serde::Deserialize;
 
 use super::cell::missing;
 use super::document::Document;
+use super::events::SYSTEM_CA;
 use super::secret::{self, SecretRef};
 
 /// Who keeps the root key of a cell.
@@ -28,16 +30,38 @@ pub enum KmsConfig {
         /// Where the user's PIN is.
         pin: SecretRef,
     },
+    /// A key in AWS KMS.
+    Aws(AwsConfig),
 }
 
-/// Who keeps the key above a cell's keys: { kind = "local", path = ".." }, or { kind = "pkcs11", module = "..", token = "..",
-/// key = "..", pin = "file:.." }.
+/// A key in AWS KMS, and who asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsConfig {
+    /// The region.
+    pub region: String,
+    /// Its id or ARN.
+    pub key: String,
+    /// Another endpoint than that of the region.
+    pub endpoint: Option<String>,
+    /// The authorities that its certificate may come from.
+    pub ca: PathBuf,
+    /// Where the access key id is.
+    pub access_key_id: SecretRef,
+    /// Where the secret access key is.
+    pub secret_access_key: SecretRef,
+    /// Where the session token is, for temporary credentials.
+    pub session_token: Option<SecretRef>,
+}
+
+/// Who keeps the key above a cell's keys: { kind = "local", path = ".." }, { kind = "pkcs11", module = "..", token = "..",
+/// key = "..", pin = "file:.." }, or { kind = "aws-kms", region = "..", key = "..", access_key_id = "file:..",
+/// secret_access_key = "file:.." }.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "kms")]
 pub(super) struct RawKms {
-    /// "local" or "pkcs11".
-    #[schemars(required, with = "String", regex(pattern = r"^(local|pkcs11)$"))]
+    /// "local", "pkcs11" or "aws-kms".
+    #[schemars(required, with = "String", regex(pattern = r"^(local|pkcs11|aws-kms)$"))]
     kind: Option<String>,
     /// For local: the key file, readable for the server alone; made when it is missing. Back it up: without it nothing can be read.
     #[serde(default)]
@@ -51,7 +75,7 @@ pub(super) struct RawKms {
     #[serde(default)]
     #[schemars(with = "String", length(max = 32))]
     token: Option<String>,
-    /// For pkcs11: the label of its AES-256 key.
+    /// For pkcs11: the label of its AES-256 key. For aws-kms: the key's id or ARN.
     #[serde(default)]
     #[schemars(with = "String", length(max = 255))]
     key: Option<String>,
@@ -59,37 +83,62 @@ pub(super) struct RawKms {
     #[serde(default)]
     #[schemars(with = "String", regex(pattern = r"^(env|file):."))]
     pin: Option<String>,
+    /// For aws-kms: the region, such as "eu-central-1".
+    #[serde(default)]
+    #[schemars(with = "String", regex(pattern = r"^[a-z0-9-]{1,64}$"))]
+    region: Option<String>,
+    /// For aws-kms: another endpoint than the region's, such as that of a private network. Without TLS only on this machine.
+    #[serde(default)]
+    #[schemars(with = "String", regex(pattern = r"^https?://"))]
+    endpoint: Option<String>,
+    /// For aws-kms: a file of authorities (PEM) that its certificate may come from; without it those the system trusts.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    ca: Option<PathBuf>,
+    /// For aws-kms: where the access key id is, as "env:NAME" or "file:/path". It is read anew for each call.
+    #[serde(default)]
+    #[schemars(with = "String", regex(pattern = r"^(env|file):."))]
+    access_key_id: Option<String>,
+    /// For aws-kms: where the secret access key is.
+    #[serde(default)]
+    #[schemars(with = "String", regex(pattern = r"^(env|file):."))]
+    secret_access_key: Option<String>,
+    /// For aws-kms: where the session token of temporary credentials is.
+    #[serde(default)]
+    #[schemars(with = "String", regex(pattern = r"^(env|file):."))]
+    session_token: Option<String>,
 }
 
 impl RawKms {
     /// Checks it; what is wrong is noted.
     pub(super) fn check(self, at: &str, document: &mut Document<'_>) -> Option<KmsConfig> {
-        let of_token = [
-            ("module", self.module.is_some()),
-            ("token", self.token.is_some()),
-            ("key", self.key.is_some()),
-            ("pin", self.pin.is_some()),
-        ];
-        match self.kind.as_deref() {
-            Some("pkcs11") => {
-                foreign(self.path.is_some(), &format!("{at}.path"), "pkcs11", document);
-                self.pkcs11(at, document)
+        let kind = self.kind.clone();
+        let mine: &[&str] = match kind.as_deref() {
+            Some("local") => &["path"],
+            Some("pkcs11") => &["module", "token", "key", "pin"],
+            Some("aws-kms") => {
+                &["key", "region", "endpoint", "ca", "access_key_id", "secret_access_key", "session_token"]
             }
-            Some("local") => {
-                for (name, given) in of_token {
-                    foreign(given, &format!("{at}.{name}"), "local", document);
+            _ => &[],
+        };
+        if let (Some(kind), false) = (&kind, mine.is_empty()) {
+            for (name, is_given) in self.given() {
+                if is_given && !mine.contains(&name) {
+                    let what = format!("a key service of the kind {kind} has no such key");
+                    document.problem(&format!("{at}.{name}"), what, "take it out");
                 }
-                self.path.filter(|path| !path.as_os_str().is_empty()).map_or_else(
-                    || {
-                        missing(
-                            &format!("{at}.path"),
-                            "name the key file: path = \"/var/lib/chancery/europe/root.key\"",
-                            document,
-                        )
-                    },
-                    |path| Some(KmsConfig::Local { path }),
-                )
             }
+        }
+        match kind.as_deref() {
+            Some("pkcs11") => self.pkcs11(at, document),
+            Some("aws-kms") => self.aws(at, document),
+            Some("local") => self.path.filter(|path| !path.as_os_str().is_empty()).map_or_else(
+                || {
+                    let fix = "name the key file: path = \"/var/lib/chancery/europe/root.key\"";
+                    missing(&format!("{at}.path"), fix, document)
+                },
+                |path| Some(KmsConfig::Local { path }),
+            ),
             Some(_) => {
                 document.problem(&format!("{at}.kind"), "there is no such key service", KINDS);
                 None
@@ -98,123 +147,114 @@ impl RawKms {
         }
     }
 
+    /// Each key beside the kind, and whether it is written.
+    const fn given(&self) -> [(&'static str, bool); 11] {
+        [
+            ("path", self.path.is_some()),
+            ("module", self.module.is_some()),
+            ("token", self.token.is_some()),
+            ("key", self.key.is_some()),
+            ("pin", self.pin.is_some()),
+            ("region", self.region.is_some()),
+            ("endpoint", self.endpoint.is_some()),
+            ("ca", self.ca.is_some()),
+            ("access_key_id", self.access_key_id.is_some()),
+            ("secret_access_key", self.secret_access_key.is_some()),
+            ("session_token", self.session_token.is_some()),
+        ]
+    }
+
+    fn aws(self, at: &str, document: &mut Document<'_>) -> Option<KmsConfig> {
+        let region = text("region", "name", self.region, MAX_REGION, at, document);
+        let is_region = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if region.as_ref().is_some_and(|region| !region.bytes().all(is_region)) {
+            document.problem(
+                &format!("{at}.region"),
+                "this is no region",
+                "write one such as \"eu-central-1\"",
+            );
+        }
+        if self.endpoint.as_deref().is_some_and(|text| !is_endpoint(text)) {
+            let fix = "write an https URL; http is taken at an address of this machine alone";
+            document.problem(&format!("{at}.endpoint"), "this is no endpoint of a key service", fix);
+        }
+        let key = text("key", "id or ARN", self.key, MAX_KEY_ID, at, document);
+        let access_key_id = kept("access_key_id", self.access_key_id, at, document);
+        let secret_access_key = kept("secret_access_key", self.secret_access_key, at, document);
+        let session_token = match self.session_token {
+            Some(text) => Some(kept("session_token", Some(text), at, document)?),
+            None => None,
+        };
+        Some(KmsConfig::Aws(AwsConfig {
+            region: region?,
+            key: key?,
+            endpoint: self.endpoint,
+            ca: self.ca.unwrap_or_else(|| SYSTEM_CA.into()),
+            access_key_id: access_key_id?,
+            secret_access_key: secret_access_key?,
+            session_token,
+        }))
+    }
+
     fn pkcs11(self, at: &str, document: &mut Document<'_>) -> Option<KmsConfig> {
         let module = self.module.filter(|path| path.is_absolute()).or_else(|| {
             missing(&format!("{at}.module"), "name the whole path of the HSM's PKCS#11 module", document)
         });
-        let mut label = |name: &str, text: Option<String>, most: usize| {
-            let fits = text.filter(|text| (1..=most).contains(&text.len()));
-            fits.or_else(|| {
-                let fix = format!("write its label, 1 to {most} bytes: {name} = \"chancery\"");
-                missing(&format!("{at}.{name}"), &fix, document)
-            })
-        };
-        let (token, key) = (label("token", self.token, MAX_TOKEN), label("key", self.key, MAX_KEY_LABEL));
-        let place = format!("{at}.pin");
-        let pin = match self.pin {
-            None => missing(&place, secret::FORM, document),
-            Some(text) => SecretRef::parse(&text).or_else(|| {
-                document.problem(&place, "this is no reference to a secret", secret::FORM);
-                None
-            }),
-        };
+        let token = text("token", "label", self.token, MAX_TOKEN, at, document);
+        let key = text("key", "label", self.key, MAX_KEY_LABEL, at, document);
+        let pin = kept("pin", self.pin, at, document);
         Some(KmsConfig::Pkcs11 { module: module?, token: token?, key: key?, pin: pin? })
     }
 }
 
-const KINDS: &str = "write \"local\" or \"pkcs11\"";
+const KINDS: &str = "write \"local\", \"pkcs11\" or \"aws-kms\"";
+/// The longest region, and the longest id or ARN of a key (AWS KMS API Reference).
+const MAX_REGION: usize = 64;
+const MAX_KEY_ID: usize = 2048;
 /// The longest label of a token (PKCS #11, `CK_TOKEN_INFO`).
 const MAX_TOKEN: usize = 32;
 /// The longest label of a key.
 const MAX_KEY_LABEL: usize = 255;
 
-fn foreign(given: bool, key: &str, kind: &str, document: &mut Document<'_>) {
-    if given {
-        document.problem(key, format!("a key service of the kind {kind} has no such key"), "take it out");
-    }
+/// A text of 1 to `most` bytes that must be there.
+fn text(
+    name: &str,
+    what: &str,
+    text: Option<String>,
+    most: usize,
+    at: &str,
+    document: &mut Document<'_>,
+) -> Option<String> {
+    text.filter(|text| (1..=most).contains(&text.len())).or_else(|| {
+        missing(&format!("{at}.{name}"), &format!("write its {what}, 1 to {most} bytes"), document)
+    })
+}
+
+/// A reference to a secret that must be there.
+fn kept(name: &str, text: Option<String>, at: &str, document: &mut Document<'_>) -> Option<SecretRef> {
+    let place = format!("{at}.{name}");
+    let Some(text) = text else { return missing(&place, secret::FORM, document) };
+    SecretRef::parse(&text).or_else(|| {
+        document.problem(&place, "this is no reference to a secret", secret::FORM);
+        None
+    })
+}
+
+/// Whether an endpoint is one that may be asked: https, or http at an address of this machine.
+fn is_endpoint(text: &str) -> bool {
+    let Ok(url) = text.parse::<::http::Uri>() else { return false };
+    let host = url.host().unwrap_or_default();
+    let local =
+        host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    !host.is_empty()
+        && url.query().is_none()
+        && match url.scheme_str() {
+            Some("https") => true,
+            Some("http") => local,
+            _ => false,
+        }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::Config;
-    use super::*;
-
-    /// The key service of a cell that is configured so, or what is wrong: `key: what -> fix`.
-    fn read(kms: &str) -> Result<KmsConfig, Vec<String>> {
-        let text = format!(
-            "[listener]\naddress = \"127.0.0.1:1\"\nself_signed = true\ndata = \"/d\"\npublic_hosts = [\"a.b\"]\n\
-             [[cell]]\ngeography = \"europe\"\nengine = {{ kind = \"sqlite\", path = \"/d/s\" }}\nkms = {{ {kms} }}\n\
-             [[resource]]\nname = \"home\"\ngeography = \"europe\"\n"
-        );
-        match Config::parse("chancery.toml", &text) {
-            Ok(config) => Ok(config.cells[0].kms.clone()),
-            Err(all) => {
-                Err(all.0.iter().map(|one| format!("{}: {} -> {}", one.key, one.what, one.fix)).collect())
-            }
-        }
-    }
-
-    const TOKEN: &str = r#"kind = "pkcs11", module = "/m.so", token = "t", key = "k", pin = "env:PIN""#;
-
-    #[test]
-    fn a_token_is_read() {
-        let expected = KmsConfig::Pkcs11 {
-            module: "/m.so".into(),
-            token: "t".to_owned(),
-            key: "k".to_owned(),
-            pin: SecretRef::Env("PIN".to_owned()),
-        };
-        assert_eq!(read(TOKEN), Ok(expected));
-    }
-
-    #[test]
-    fn each_fault_of_a_token_is_placed_and_explained() {
-        let faults = [
-            (r#", module = "/m.so""#, "", "cell[0].kms.module: missing -> name the whole path"),
-            (r#""/m.so""#, r#""m.so""#, "cell[0].kms.module: missing -> name the whole path"),
-            (r#", token = "t""#, "", "cell[0].kms.token: missing -> write its label, 1 to 32 bytes"),
-            (r#""k""#, r#""""#, "cell[0].kms.key: missing -> write its label, 1 to 255 bytes"),
-            (r#", pin = "env:PIN""#, "", "cell[0].kms.pin: missing -> write \"env:NAME\""),
-            ("env:PIN", "hunter2", "cell[0].kms.pin: this is no reference to a secret -> write"),
-            (
-                r#""pkcs11""#,
-                r#""pkcs11", path = "/p""#,
-                "cell[0].kms.path: a key service of the kind pkcs11 has no such key",
-            ),
-            ("pkcs11", "pkcs12", "cell[0].kms.kind: there is no such key service -> write \"local\""),
-        ];
-        for (old, new, expected) in faults {
-            assert!(TOKEN.contains(old), "{old}");
-            let found = read(&TOKEN.replacen(old, new, 1)).unwrap_err();
-            assert!(found.len() == 1 && found[0].starts_with(expected), "{new}: {found:?}");
-            assert!(!found[0].contains("hunter2"), "{found:?}");
-        }
-    }
-
-    #[test]
-    fn labels_have_bounds() {
-        for (old, most) in [("token = \"t", MAX_TOKEN), ("key = \"k", MAX_KEY_LABEL)] {
-            let with = |len: usize| {
-                read(&TOKEN.replacen(old, &format!("{}{}", &old[..old.len() - 1], "x".repeat(len)), 1))
-            };
-            assert!(with(most).is_ok(), "{old} {most}");
-            assert_eq!(with(most + 1).unwrap_err().len(), 1, "{old} {most}");
-        }
-    }
-
-    #[test]
-    fn a_file_has_nothing_of_a_token() {
-        let file = r#"kind = "local", path = "/r""#;
-        assert_eq!(read(file), Ok(KmsConfig::Local { path: "/r".into() }));
-        for more in [r#"module = "/m""#, r#"token = "t""#, r#"key = "k""#, r#"pin = "env:P""#] {
-            let found = read(&format!("{file}, {more}")).unwrap_err();
-            let name = more.split(' ').next().unwrap();
-            assert_eq!(
-                found,
-                [format!(
-                    "cell[0].kms.{name}: a key service of the kind local has no such key -> take it out"
-                )]
-            );
-        }
-    }
-}
+#[path = "kms_tests.rs"]
+mod tests;

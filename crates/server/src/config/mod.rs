@@ -29,7 +29,7 @@ use serde::Deserialize;
 pub use cell::{CellConfig, DatabaseUrl, EngineConfig};
 use document::Document;
 pub use events::EventsConfig;
-pub use kms::KmsConfig;
+pub use kms::{AwsConfig, KmsConfig};
 pub use listener::{Certificate, Listener};
 pub use mail::{MailConfig, MailRoute, MailTls};
 pub use name::{Host, InvalidName, ResourceName};
@@ -232,6 +232,7 @@ fn distinct_cells(cells: &[(String, CellConfig)], document: &mut Document<'_>) {
             KmsConfig::Pkcs11 { module, token, key, .. } => {
                 (format!("key {} {token} {key}", module.display()), "key")
             }
+            KmsConfig::Aws(aws) => (format!("key {:?} {} {}", aws.endpoint, aws.region, aws.key), "key"),
         };
         let mut places = vec![
             (

@@ -96,6 +96,16 @@ fn of_cell(cell: &CellConfig, needs: &mut Needs) {
             needs.read.push(folder(module));
             needs.read.extend(["/usr/lib", "/lib", "/lib64", "/etc/ld.so.cache"].map(PathBuf::from));
         }
+        KmsConfig::Aws(aws) => {
+            needs.read.push(aws.ca.clone());
+            // The folders: credentials are replaced while running, by new files of the same names.
+            let places = [Some(&aws.access_key_id), Some(&aws.secret_access_key), aws.session_token.as_ref()];
+            for place in places.into_iter().flatten() {
+                if let SecretRef::File(path) = place {
+                    needs.read.push(folder(path));
+                }
+            }
+        }
     }
     for carrier in &cell.carriers {
         secret(&carrier.password, needs);

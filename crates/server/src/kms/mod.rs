@@ -2,6 +2,7 @@
 //! keys seal.
 
 mod guarded;
+mod remote;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +31,9 @@ pub enum KmsFault {
     /// The token.
     #[error("its key service: {0}")]
     Token(#[from] Pkcs11Fault),
+    /// The authorities that its certificate may come from.
+    #[error("its key service: no authority can be read from {0}")]
+    Authorities(String),
     /// What opens it.
     #[error("its key service: {0}")]
     Secret(#[from] SecretError),
@@ -61,6 +65,7 @@ pub async fn open(
             let kms = opened.map_err(|_| KmsFault::Ended)??;
             Ok(Arc::new(Guarded::new(kms, Arc::clone(clock))))
         }
+        KmsConfig::Aws(aws) => Ok(Arc::new(Guarded::new(remote::aws(aws, clock)?, Arc::clone(clock)))),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod sip;
 pub mod sms;
 pub mod turns;
 
+use guard::KmsError;
 use store::{KeyspaceDef, StoreError};
 use wire::ApiError;
 
@@ -51,6 +52,10 @@ pub fn unavailable(error: &StoreError) -> ApiError {
             tracing::warn!(%error, "the store cannot answer now");
             ApiError::service_unavailable(RETRY_SECS)
         }
+        StoreError::Kms(why @ (KmsError::Disabled | KmsError::Deleted)) => {
+            tracing::error!(%error, "content cannot be opened: its key was taken away");
+            ApiError::customer_key_unavailable(*why == KmsError::Deleted)
+        }
         StoreError::Kms(_) | StoreError::UnknownKeyService(_) => {
             tracing::error!(%error, "the key service cannot answer");
             ApiError::service_unavailable(RETRY_SECS)
@@ -88,6 +93,17 @@ mod tests {
     fn only_what_may_pass_says_when_to_come_back() {
         assert_eq!(unavailable(&StoreError::Full).status(), 503);
         assert!(unavailable(&StoreError::Conflict).retry_after().is_some());
+        let gone = unavailable(&StoreError::Kms(KmsError::Unavailable));
+        assert_eq!((gone.status(), gone.retry_after().is_some()), (503, true));
+        for (why, word) in [(KmsError::Disabled, "Enable it"), (KmsError::Deleted, "cannot be read any more")]
+        {
+            let taken = unavailable(&StoreError::Kms(why));
+            assert_eq!(
+                (taken.status(), taken.code(), taken.retry_after()),
+                (403, "CustomerKeyUnavailable", None)
+            );
+            assert!(taken.message().contains(word), "{}", taken.message());
+        }
         let lasting = unavailable(&StoreError::Corrupt { keyspace: "identity" });
         assert_eq!((lasting.status(), lasting.retry_after()), (500, None));
     }

@@ -1,0 +1,93 @@
+//! Key services across the network: what `guard` asks and signs, carried over TLS.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::header::RETRY_AFTER;
+use base::{Clock, Network, Personal};
+use bytes::Bytes;
+use guard::tls::mail::mail_verified;
+use guard::{
+    Ask, AwsCredentials, AwsKms, AwsOptions, BoxFuture, Exchange, FetchCredentials, MAX_REPLY, Reply,
+    Unreachable, Zeroizing,
+};
+
+use super::{KmsFault, PATIENCE};
+use crate::channel::webhook::{HookChannel, HookRequest, Webhook};
+use crate::config::AwsConfig;
+use crate::net::SocketDial;
+
+/// A key in AWS KMS, as configured.
+pub(super) fn aws(config: &AwsConfig, clock: &Arc<dyn Clock>) -> Result<AwsKms, KmsFault> {
+    let authorities = || KmsFault::Authorities(config.ca.display().to_string());
+    let pem = std::fs::read(&config.ca).map_err(|_| authorities())?;
+    let tls = mail_verified(&pem).map_err(|_| authorities())?;
+    // The operator names the endpoint, so it may be anywhere.
+    let everywhere: Vec<Network> =
+        ["0.0.0.0/0", "::/0"].iter().filter_map(|text| text.parse().ok()).collect();
+    let hooks = Webhook::new(Arc::new(SocketDial::new(everywhere)), tls, true).within(PATIENCE);
+    let options = AwsOptions {
+        region: config.region.clone(),
+        endpoint: config.endpoint.clone(),
+        key: config.key.clone(),
+    };
+    let exchange = Arc::new(Carrier { hooks });
+    Ok(AwsKms::new(options, credentials(config)?, exchange, Arc::clone(clock)))
+}
+
+/// Fetched now, so that what is wrong is said at the start; and anew for each call.
+fn credentials(config: &AwsConfig) -> Result<FetchCredentials, KmsFault> {
+    let config = config.clone();
+    let fetch = move || {
+        Ok::<_, KmsFault>(AwsCredentials {
+            id: config.access_key_id.fetch()?.expose().clone(),
+            secret: config.secret_access_key.fetch()?,
+            session: config.session_token.as_ref().map(crate::config::SecretRef::fetch).transpose()?,
+        })
+    };
+    fetch()?;
+    Ok(Arc::new(move || {
+        let fetched = fetch();
+        if let Err(fault) = &fetched {
+            tracing::error!(%fault, "the credentials of a key service cannot be had");
+        }
+        fetched.ok()
+    }))
+}
+
+struct Carrier {
+    hooks: Webhook,
+}
+
+impl Exchange for Carrier {
+    fn exchange(&self, ask: Ask) -> BoxFuture<'_, Result<Reply, Unreachable>> {
+        Box::pin(async move {
+            let request = HookRequest {
+                method: "POST",
+                url: Personal::new(ask.url),
+                headers: ask.headers,
+                body: Personal::new(Bytes::from_owner(Wiped(ask.body))),
+            };
+            let answer = self.hooks.send(request).await.map_err(|fault| {
+                tracing::warn!(?fault, "a key service cannot be reached");
+                Unreachable
+            })?;
+            let wait = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            let body = answer.body.expose();
+            if body.len() > MAX_REPLY {
+                return Err(Unreachable);
+            }
+            let body = Zeroizing::new(body.to_vec());
+            Ok(Reply { status: answer.status, retry_after: wait.map(Duration::from_secs), body })
+        })
+    }
+}
+
+/// Bytes that are wiped when the last who holds them lets go.
+struct Wiped(Zeroizing<Vec<u8>>);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
