@@ -14,7 +14,7 @@ pub mod token;
 
 pub use dkim::{DkimAlgorithm, DkimError, DkimKey};
 pub use kms::holder;
-pub use kms::{Ask, Exchange, MAX_REPLY, Reply, Unreachable};
+pub use kms::{Ask, Exchange, Reply, Unreachable};
 pub use kms::{AwsCredentials, AwsKms, AwsOptions, FetchCredentials};
 pub use kms::{BoxFuture, KeyContext, KeyFileFault, Kms, KmsError, LocalKms};
 pub use kms::{Pkcs11Fault, Pkcs11Kms, Pkcs11Options};

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::remote::{Ask, Exchange, Reply};
-use super::{BoxFuture, KeyContext, Kms, KmsError};
+use super::{BoxFuture, KeyContext, Kms, KmsError, framed, from_framed};
 use crate::seal::{ScopeKey, Sealed};
 
 /// The first byte of a key wrapped here.
@@ -188,10 +188,7 @@ impl Kms for AwsKms {
         key: &'a ScopeKey,
     ) -> BoxFuture<'a, Result<Sealed, KmsError>> {
         Box::pin(async move {
-            if key.generation() != context.generation {
-                return Err(KmsError::Generation);
-            }
-            let plain = Zeroizing::new(BASE64_STANDARD.encode(*key.framed()));
+            let plain = Zeroizing::new(BASE64_STANDARD.encode(&*framed(context, key)?));
             let asked = Asked { plaintext: Some(&plain), ..self.asked(context) };
             let body = Zeroizing::new(serde_json::to_vec(&asked).map_err(|_| KmsError::Unavailable)?);
             let reply = self.call("Encrypt", body).await?;
@@ -219,8 +216,7 @@ impl Kms for AwsKms {
             let text = Zeroizing::new(read.plaintext);
             let plain = BASE64_STANDARD.decode(text.as_bytes()).map(Zeroizing::new);
             let plain = plain.map_err(|_| KmsError::Unavailable)?;
-            let key = ScopeKey::from_framed(&plain).ok_or(KmsError::Refused)?;
-            if key.generation() == context.generation { Ok(key) } else { Err(KmsError::Generation) }
+            from_framed(context, &plain)
         })
     }
 }

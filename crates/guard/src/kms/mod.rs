@@ -16,13 +16,14 @@ use std::time::Duration;
 
 use base::{Geography, ResourceId};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use crate::seal::{ScopeKey, Sealed};
 
 pub use aws::{AwsCredentials, AwsKms, AwsOptions, FetchCredentials};
 pub use local::LocalKms;
 pub use pkcs11::{Pkcs11Fault, Pkcs11Kms, Pkcs11Options};
-pub use remote::{Ask, Exchange, MAX_REPLY, Reply, Unreachable};
+pub use remote::{Ask, Exchange, Reply, Unreachable};
 
 /// A future on the heap that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -45,6 +46,18 @@ pub trait Kms: Send + Sync + 'static {
         context: &'a KeyContext,
         wrapped: &'a Sealed,
     ) -> BoxFuture<'a, Result<ScopeKey, KmsError>>;
+}
+
+/// A key and its generation, ready for a service that wraps bytes, when it is of the context's generation.
+fn framed(context: &KeyContext, key: &ScopeKey) -> Result<Zeroizing<Vec<u8>>, KmsError> {
+    let is_right = key.generation() == context.generation;
+    if is_right { Ok(Zeroizing::new(key.framed().to_vec())) } else { Err(KmsError::Generation) }
+}
+
+/// The key that such a service gave back, when it is of the context's generation.
+fn from_framed(context: &KeyContext, plain: &[u8]) -> Result<ScopeKey, KmsError> {
+    let key = ScopeKey::from_framed(plain).ok_or(KmsError::Refused)?;
+    if key.generation() == context.generation { Ok(key) } else { Err(KmsError::Generation) }
 }
 
 /// What a wrapped key belongs to. All of it is authenticated.
@@ -70,8 +83,8 @@ pub enum KmsError {
     /// The root key was disabled or deleted by its owner. Everything under it is unreadable until it is enabled.
     #[error("the root key is disabled")]
     Disabled,
-    /// The root key was deleted by its owner. Nothing under it can be read again, by anybody.
-    #[error("the root key was deleted")]
+    /// There is no such root key: its owner deleted it, and nothing under it can be read again, by anybody; or it never was.
+    #[error("there is no such root key: it was deleted, or never was")]
     Deleted,
     /// The key service asks to wait.
     #[error("the key service is throttling")]

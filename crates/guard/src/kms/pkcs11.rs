@@ -18,7 +18,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::reply::{self, Answer};
-use super::{BoxFuture, KeyContext, Kms, KmsError};
+use super::{BoxFuture, KeyContext, Kms, KmsError, framed, from_framed};
 use crate::random::SystemRng;
 use crate::seal::{ScopeKey, Sealed};
 
@@ -140,10 +140,7 @@ impl Kms for Pkcs11Kms {
         key: &'a ScopeKey,
     ) -> BoxFuture<'a, Result<Sealed, KmsError>> {
         Box::pin(async move {
-            if key.generation() != context.generation {
-                return Err(KmsError::Generation);
-            }
-            let plain = Zeroizing::new(key.framed().to_vec());
+            let plain = framed(context, key)?;
             self.ask(context, Work::Encrypt(plain)).await.map(Sealed::from_stored)
         })
     }
@@ -156,8 +153,7 @@ impl Kms for Pkcs11Kms {
         Box::pin(async move {
             let bytes = wrapped.as_bytes().to_vec();
             let plain = Zeroizing::new(self.ask(context, Work::Decrypt(bytes)).await?);
-            let key = ScopeKey::from_framed(&plain).ok_or(KmsError::Refused)?;
-            if key.generation() == context.generation { Ok(key) } else { Err(KmsError::Generation) }
+            from_framed(context, &plain)
         })
     }
 }

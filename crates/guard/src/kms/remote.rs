@@ -7,9 +7,6 @@ use zeroize::Zeroizing;
 
 use super::BoxFuture;
 
-/// The longest answer of a key service, in bytes.
-pub const MAX_REPLY: usize = 64 * 1024;
-
 /// One POST to a key service. Its body may hold a key: it is wiped when dropped, and never printed.
 pub struct Ask {
     /// Where to: an absolute URL.
@@ -26,7 +23,7 @@ pub struct Reply {
     pub status: u16,
     /// How long it asks to wait, when it says so.
     pub retry_after: Option<Duration>,
-    /// At most [`MAX_REPLY`] bytes.
+    /// Its body, up to what the carrier reads; one that was cut is no answer.
     pub body: Zeroizing<Vec<u8>>,
 }
 

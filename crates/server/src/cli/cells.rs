@@ -1,6 +1,5 @@
 //! Opens the cells of a node: folder, engine, key service, keyspaces.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use base::{Clock, Geography, Limits, Rng};
@@ -52,7 +51,7 @@ pub(super) async fn key_service(
 async fn engine(config: &CellConfig) -> Result<Arc<dyn Engine>, CliError> {
     match &config.engine {
         EngineConfig::Sqlite { path } => {
-            make_folder_of(path)?;
+            files::make_folder_of(path).map_err(|fault| CliError::Folder { path: path.clone(), fault })?;
             let engine = SqliteEngine::open(&SqliteOptions::new(path));
             Ok(Arc::new(engine.map_err(|fault| failed(&config.geography, &fault.to_string()))?))
         }
@@ -62,15 +61,6 @@ async fn engine(config: &CellConfig) -> Result<Arc<dyn Engine>, CliError> {
             let engine = PostgresEngine::open(&options).await;
             Ok(Arc::new(engine.map_err(|fault| failed(&config.geography, &fault.to_string()))?))
         }
-    }
-}
-
-fn make_folder_of(file: &Path) -> Result<(), CliError> {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => {
-            files::make_folder(folder).map_err(|fault| CliError::Folder { path: folder.to_owned(), fault })
-        }
-        _ => Ok(()),
     }
 }
 

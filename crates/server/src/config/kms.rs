@@ -179,10 +179,12 @@ impl RawKms {
             document.problem(&format!("{at}.endpoint"), "this is no endpoint of a key service", fix);
         }
         let key = text("key", "id or ARN", self.key, MAX_KEY_ID, at, document);
-        let access_key_id = kept("access_key_id", self.access_key_id, at, document);
-        let secret_access_key = kept("secret_access_key", self.secret_access_key, at, document);
+        let key_of = |name: &str| format!("{at}.{name}");
+        let id = secret::required(self.access_key_id.as_deref(), &key_of("access_key_id"), document);
+        let secret =
+            secret::required(self.secret_access_key.as_deref(), &key_of("secret_access_key"), document);
         let session_token = match self.session_token {
-            Some(text) => Some(kept("session_token", Some(text), at, document)?),
+            Some(text) => Some(secret::reference(&text, &key_of("session_token"), document)?),
             None => None,
         };
         Some(KmsConfig::Aws(AwsConfig {
@@ -190,8 +192,8 @@ impl RawKms {
             key: key?,
             endpoint: self.endpoint,
             ca: self.ca.unwrap_or_else(|| SYSTEM_CA.into()),
-            access_key_id: access_key_id?,
-            secret_access_key: secret_access_key?,
+            access_key_id: id?,
+            secret_access_key: secret?,
             session_token,
         }))
     }
@@ -202,7 +204,7 @@ impl RawKms {
         });
         let token = text("token", "label", self.token, MAX_TOKEN, at, document);
         let key = text("key", "label", self.key, MAX_KEY_LABEL, at, document);
-        let pin = kept("pin", self.pin, at, document);
+        let pin = secret::required(self.pin.as_deref(), &format!("{at}.pin"), document);
         Some(KmsConfig::Pkcs11 { module: module?, token: token?, key: key?, pin: pin? })
     }
 }
@@ -227,16 +229,6 @@ fn text(
 ) -> Option<String> {
     text.filter(|text| (1..=most).contains(&text.len())).or_else(|| {
         missing(&format!("{at}.{name}"), &format!("write its {what}, 1 to {most} bytes"), document)
-    })
-}
-
-/// A reference to a secret that must be there.
-fn kept(name: &str, text: Option<String>, at: &str, document: &mut Document<'_>) -> Option<SecretRef> {
-    let place = format!("{at}.{name}");
-    let Some(text) = text else { return missing(&place, secret::FORM, document) };
-    SecretRef::parse(&text).or_else(|| {
-        document.problem(&place, "this is no reference to a secret", secret::FORM);
-        None
     })
 }
 

@@ -206,11 +206,7 @@ fn login(
     match (user, password) {
         (None, None) => None,
         (Some(user), Some(password)) => {
-            let place = SecretRef::parse(&password);
-            if place.is_none() {
-                document.problem(&key("password"), "this is no reference to a secret", secret::FORM);
-            }
-            place.map(|place| (user, place))
+            secret::reference(&password, &key("password"), document).map(|place| (user, place))
         }
         (Some(_), None) => missing(&key("password"), secret::FORM, document),
         (None, Some(_)) => missing(&key("user"), "write the user name: user = \"..\"", document),

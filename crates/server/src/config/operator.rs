@@ -20,10 +20,6 @@ pub(super) struct RawOperator {
 impl RawOperator {
     pub(super) fn check(&self, document: &mut Document<'_>) -> Option<SecretRef> {
         let text = self.token.as_deref()?;
-        let place = SecretRef::parse(text);
-        if place.is_none() {
-            document.problem("operator.token", "this is no reference to a secret", secret::FORM);
-        }
-        place
+        secret::reference(text, "operator.token", document)
     }
 }

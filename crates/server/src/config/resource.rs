@@ -148,16 +148,8 @@ fn keys(texts: &[String], at: &str, document: &mut Document<'_>) -> Vec<SecretRe
             "write one",
         );
     }
-    let mut keys = Vec::new();
-    for (index, text) in texts.iter().enumerate() {
-        match SecretRef::parse(text) {
-            Some(key) => keys.push(key),
-            None => {
-                document.problem(&format!("{at}[{index}]"), "this is no reference to a secret", secret::FORM);
-            }
-        }
-    }
-    keys
+    let texts = texts.iter().enumerate();
+    texts.filter_map(|(index, text)| secret::reference(text, &format!("{at}[{index}]"), document)).collect()
 }
 
 /// The most senders of one resource.

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use base::Secret;
 use thiserror::Error;
 
+use super::cell::missing;
+use super::document::Document;
+
 /// Where a secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretRef {
@@ -17,6 +20,23 @@ pub enum SecretRef {
 
 /// How a reference is written.
 pub(super) const FORM: &str = "write \"env:NAME\" for an environment variable or \"file:/path\" for a file; secrets themselves are not written here";
+
+/// Reads the reference that `key` holds; what is none is noted.
+pub(super) fn reference(text: &str, key: &str, document: &mut Document<'_>) -> Option<SecretRef> {
+    let place = SecretRef::parse(text);
+    if place.is_none() {
+        document.problem(key, "this is no reference to a secret", FORM);
+    }
+    place
+}
+
+/// The same, of a key that must be there.
+pub(super) fn required(text: Option<&str>, key: &str, document: &mut Document<'_>) -> Option<SecretRef> {
+    match text {
+        Some(text) => reference(text, key, document),
+        None => missing(key, FORM, document),
+    }
+}
 
 /// Why a secret could not be had. It names the place, never the secret.
 #[derive(Debug, Error)]

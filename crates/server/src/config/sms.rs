@@ -254,13 +254,7 @@ impl RawCarrier {
         let system_id =
             required(self.system_id.as_deref(), &key("system_id"), "the contract says it", document);
         self.judge(at, document);
-        let password = match self.password.as_deref() {
-            None => missing(&key("password"), secret::FORM, document),
-            Some(text) => SecretRef::parse(text).or_else(|| {
-                document.problem(&key("password"), "this is no reference to a secret", secret::FORM);
-                None
-            }),
-        };
+        let password = secret::required(self.password.as_deref(), &key("password"), document);
         let binding = choose(self.bind.as_deref(), &key("bind"), &BINDINGS, document);
         let ids = choose(self.message_ids.as_deref(), &key("message_ids"), &ID_FORMS, document);
         let languages = self.languages.iter().enumerate();

@@ -71,8 +71,6 @@ pub async fn open(
 
 fn local(path: &Path, rng: &dyn Rng) -> Result<LocalKms, KmsFault> {
     let fault = |why: String| KmsFault::File { file: path.display().to_string(), why };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        files::make_folder(folder).map_err(|why| fault(format!("its folder: {}", why.kind())))?;
-    }
+    files::make_folder_of(path).map_err(|why| fault(format!("its folder: {}", why.kind())))?;
     LocalKms::open_or_create(path, rng).map_err(|why| fault(why.to_string()))
 }

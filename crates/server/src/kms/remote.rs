@@ -8,11 +8,11 @@ use base::{Clock, Network, Personal};
 use bytes::Bytes;
 use guard::tls::mail::mail_verified;
 use guard::{
-    Ask, AwsCredentials, AwsKms, AwsOptions, BoxFuture, Exchange, FetchCredentials, MAX_REPLY, Reply,
-    Unreachable, Zeroizing,
+    Ask, AwsCredentials, AwsKms, AwsOptions, BoxFuture, Exchange, FetchCredentials, Reply, Unreachable,
+    Zeroizing,
 };
 
-use super::{KmsFault, PATIENCE};
+use super::KmsFault;
 use crate::channel::webhook::{HookChannel, HookRequest, Webhook};
 use crate::config::AwsConfig;
 use crate::net::SocketDial;
@@ -22,10 +22,10 @@ pub(super) fn aws(config: &AwsConfig, clock: &Arc<dyn Clock>) -> Result<AwsKms, 
     let authorities = || KmsFault::Authorities(config.ca.display().to_string());
     let pem = std::fs::read(&config.ca).map_err(|_| authorities())?;
     let tls = mail_verified(&pem).map_err(|_| authorities())?;
-    // The operator names the endpoint, so it may be anywhere.
+    // The operator names the endpoint, so it may be anywhere. How long it is waited for is its guard's business.
     let everywhere: Vec<Network> =
         ["0.0.0.0/0", "::/0"].iter().filter_map(|text| text.parse().ok()).collect();
-    let hooks = Webhook::new(Arc::new(SocketDial::new(everywhere)), tls, true).within(PATIENCE);
+    let hooks = Webhook::new(Arc::new(SocketDial::new(everywhere)), tls, true);
     let options = AwsOptions {
         region: config.region.clone(),
         endpoint: config.endpoint.clone(),
@@ -73,11 +73,7 @@ impl Exchange for Carrier {
                 Unreachable
             })?;
             let wait = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-            let body = answer.body.expose();
-            if body.len() > MAX_REPLY {
-                return Err(Unreachable);
-            }
-            let body = Zeroizing::new(body.to_vec());
+            let body = Zeroizing::new(answer.body.expose().to_vec());
             Ok(Reply { status: answer.status, retry_after: wait.map(Duration::from_secs), body })
         })
     }

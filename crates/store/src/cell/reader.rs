@@ -205,7 +205,10 @@ impl Reader {
         }
         let rows = self.snapshot.scan(&resource_rows(self.resource)).await?;
         let keys = self.cell.unwrap_resource(self.resource, rows, Some(&self.keys)).await?;
-        self.cell.0.keys.forget_resource(self.resource);
+        // A damaged row names a generation that never was; for that nothing is forgotten.
+        if keys.newest().generation() != self.keys.newest().generation() {
+            self.cell.0.keys.forget_resource(self.resource);
+        }
         self.keys = Arc::new(keys);
         Ok(())
     }

@@ -279,3 +279,28 @@ async fn a_renewal_beside_everything_else_brings_nothing_back_and_loses_nothing(
         assert_eq!(text(world.read(n).await), None, "{n}");
     }
 }
+
+#[tokio::test]
+async fn a_damaged_row_of_a_generation_that_never_was_costs_no_call_of_the_key_service() {
+    let world = World::new().await;
+    let (cell, resource) = (&world.cell, world.resource);
+    put_topic(cell, resource, world.thread, "whole").await.unwrap();
+    let scan = Scan::prefix(&TOPIC, resource, vec![], Direction::Forward, 1);
+    let row = world.engine.snapshot().await.unwrap().scan(&scan).await.unwrap().remove(0);
+    let mut bytes = row.value.as_bytes().to_vec();
+    // The generation, after version and suite.
+    bytes[2] = 7;
+    let name = store::RowKey { keyspace: &TOPIC, resource, key: row.key };
+    let write = store::Write::Put(name, guard::Sealed::from_stored(bytes));
+    let commit = store::Commit { preconditions: vec![], writes: vec![write] };
+    world.engine.apply(vec![commit]).await.unwrap()[0].clone().unwrap();
+    let asked = || world.kms.asked.load(Ordering::SeqCst);
+    let cell = world.again().await;
+    cell.read(resource).await.unwrap();
+    let before = asked();
+    for _ in 0..10 {
+        let found = cell.read(resource).await.unwrap().get::<Topic>(&world.thread).await;
+        assert_eq!(found.err(), Some(StoreError::Corrupt { keyspace: "it_topic" }));
+    }
+    assert_eq!(asked(), before);
+}
