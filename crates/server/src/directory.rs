@@ -6,11 +6,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use base::{Geography, NetworkRules, ResourceId};
-use guard::signature::AccessKey;
 use store::Cell;
 
 use crate::http::host;
-use crate::service::resources::CellTokens;
+use crate::service::resources::{AccessKeys, CellTokens, Custody};
 use crate::service::sms::senders::Senders;
 
 /// One resource that this node serves.
@@ -18,7 +17,8 @@ pub struct ResourceEntry {
     id: ResourceId,
     name: String,
     cell: Cell,
-    access_keys: Vec<AccessKey>,
+    access_keys: AccessKeys,
+    custody: Custody,
     tokens: Arc<CellTokens>,
     public_hosts: Vec<String>,
     senders: Senders,
@@ -33,7 +33,7 @@ impl ResourceEntry {
         id: ResourceId,
         name: String,
         cell: Cell,
-        access_keys: Vec<AccessKey>,
+        access_keys: AccessKeys,
         tokens: Arc<CellTokens>,
         public_hosts: Vec<String>,
     ) -> Self {
@@ -42,6 +42,7 @@ impl ResourceEntry {
             name,
             cell,
             access_keys,
+            custody: Custody::default(),
             tokens,
             public_hosts,
             senders: Senders::default(),
@@ -53,6 +54,13 @@ impl ResourceEntry {
     #[must_use]
     pub fn with_senders(mut self, senders: Senders) -> Self {
         self.senders = senders;
+        self
+    }
+
+    /// The same, its keys held as `custody` says.
+    #[must_use]
+    pub fn held_by(mut self, custody: Custody) -> Self {
+        self.custody = custody;
         self
     }
 
@@ -99,10 +107,16 @@ impl ResourceEntry {
         &self.cell
     }
 
-    /// The keys that sign requests, two in normal times.
+    /// The keys that sign requests.
     #[must_use]
-    pub fn access_keys(&self) -> &[AccessKey] {
+    pub const fn access_keys(&self) -> &AccessKeys {
         &self.access_keys
+    }
+
+    /// Who holds the keys above its content.
+    #[must_use]
+    pub const fn custody(&self) -> &Custody {
+        &self.custody
     }
 
     /// The keys of its cell that sign and verify user tokens.
@@ -171,13 +185,16 @@ impl Directory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::resources::{Wanted, ensure};
     use crate::testing::TestApp;
 
     async fn renamed(test: &TestApp, name: &str, public_hosts: &[&str]) -> Arc<ResourceEntry> {
         let like = test.resource();
         let hosts = public_hosts.iter().map(|host| (*host).to_owned()).collect();
         let (cell, tokens) = (like.cell().clone(), CellTokens::open(like.cell()).await.unwrap());
-        let entry = ResourceEntry::new(like.id(), name.to_owned(), cell, Vec::new(), Arc::new(tokens), hosts);
+        let made = ensure(&cell, Wanted { name, id: None, first_key: None }).await.unwrap();
+        let keys = made.access_keys;
+        let entry = ResourceEntry::new(like.id(), name.to_owned(), cell, keys, Arc::new(tokens), hosts);
         Arc::new(entry)
     }
 
@@ -205,7 +222,7 @@ mod tests {
     async fn its_debug_form_holds_no_key() {
         let test = TestApp::new().await;
         let shown = format!("{:?} {:?}", test.resource(), test.app.state().directory);
-        let key = test.resource().access_keys()[0].to_base64();
+        let key = test.resource().access_keys().primary().unwrap();
         assert!(shown.contains("contoso") && !shown.contains(key.expose().as_str()));
     }
 }

@@ -162,6 +162,10 @@ impl KeyCache {
         keys.refusals.remove(&resource);
     }
 
+    pub(crate) fn forget_refusal(&self, resource: ResourceId) {
+        self.lock().refusals.remove(&resource);
+    }
+
     /// Why its keys could not be had, when that was a moment ago.
     pub(crate) fn refusal(&self, resource: ResourceId, now: Timestamp) -> Option<KmsError> {
         let mut keys = self.lock();

@@ -9,7 +9,7 @@ use store::engine::sqlite::{SqliteEngine, SqliteOptions};
 use store::{Cell, CellParts, Engine, KeyServices};
 
 use super::CliError;
-use crate::config::{CellConfig, EngineConfig};
+use crate::config::{CellConfig, EngineConfig, KmsConfig};
 use crate::dev::files;
 use crate::kms;
 use crate::service;
@@ -24,12 +24,16 @@ pub(super) struct Tools<'a> {
 /// Opens one cell, making what is new.
 pub(super) async fn open(config: &CellConfig, tools: &Tools<'_>) -> Result<Cell, CliError> {
     let engine = engine(config).await?;
-    let kms = key_service(config, tools.clock, &**tools.rng).await?;
+    let root = key_service(config, &config.kms, tools.clock, &**tools.rng).await?;
+    let mut services = KeyServices::new(root);
+    for service in &config.key_services {
+        services = services.with(&service.name, kms::open_or_later(service, tools.clock, tools.rng).await);
+    }
     let keyspaces = service::keyspaces();
     let parts = CellParts {
         geography: config.geography.clone(),
         engine,
-        kms: KeyServices::new(kms),
+        kms: services,
         clock: Arc::clone(tools.clock),
         rng: Arc::clone(tools.rng),
         limits: tools.limits,
@@ -38,14 +42,15 @@ pub(super) async fn open(config: &CellConfig, tools: &Tools<'_>) -> Result<Cell,
     Cell::open(parts).await.map_err(|fault| failed(&config.geography, &fault.to_string()))
 }
 
-/// The key service of a cell.
+/// A key service of a cell.
 pub(super) async fn key_service(
-    config: &CellConfig,
+    cell: &CellConfig,
+    kms: &KmsConfig,
     clock: &Arc<dyn Clock>,
     rng: &dyn Rng,
 ) -> Result<Arc<dyn Kms>, CliError> {
-    let opened = kms::open(&config.kms, clock, rng).await;
-    opened.map_err(|fault| failed(&config.geography, &fault.to_string()))
+    let opened = kms::open(kms, clock, rng).await;
+    opened.map_err(|fault| failed(&cell.geography, &fault.to_string()))
 }
 
 async fn engine(config: &CellConfig) -> Result<Arc<dyn Engine>, CliError> {

@@ -164,6 +164,7 @@ impl Dev {
             },
             mail_in,
             events: hooks(&tls.ca),
+            alerts: None,
             rates: if self.acs_rate_limits { RateProfile::Acs } else { RateProfile::Off },
         };
         let node = Node::open(plan).await?;
@@ -272,6 +273,7 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
                 geography: one.geography.clone(),
                 engine: EngineConfig::Sqlite { path: folder.join("store.sqlite") },
                 kms: KmsConfig::Local { path: folder.join("root.key") },
+                key_services: Vec::new(),
                 carriers: Vec::new(),
                 mail: None,
             });
@@ -282,6 +284,7 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
             name: one.name.clone(),
             cell: at,
             first_key: key.cloned(),
+            key_service: None,
             public_hosts: Vec::new(),
             senders: Senders::for_development(),
             network: NetworkRules::default(),

@@ -295,21 +295,24 @@ async fn look_at(cell: &CellConfig) -> Vec<Finding> {
             findings.push(database(geography, url, schema.as_deref()).await);
         }
     }
-    let what = format!("cell {geography}: key file");
-    findings.push(match &cell.kms {
-        KmsConfig::Local { path } if path.exists() => private(path, &what),
-        KmsConfig::Local { path } => folder(&folder_of(path), &what),
-        KmsConfig::Pkcs11 { .. } | KmsConfig::Aws(_) => key_service(cell).await,
-    });
+    findings.push(key_service(cell, &cell.kms, &format!("cell {geography}: key")).await);
+    for service in &cell.key_services {
+        let what = format!("cell {geography}: key service {}: key", service.name);
+        findings.push(key_service(cell, &service.kms, &what).await);
+    }
     findings
 }
 
-/// Wraps a key and opens it again.
-async fn key_service(cell: &CellConfig) -> Finding {
-    let name = format!("cell {}: key service", cell.geography.as_str());
+/// A key file that its owner alone may read, or a key service that wraps a key and opens it again.
+async fn key_service(cell: &CellConfig, config: &KmsConfig, what: &str) -> Finding {
+    if let KmsConfig::Local { path } = config {
+        let what = format!("{what} file");
+        return if path.exists() { private(path, &what) } else { folder(&folder_of(path), &what) };
+    }
+    let name = format!("{what} service");
     let fix = "see that the key service is there, and that the key and what opens it are right";
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let kms = match cells::key_service(cell, &clock, &SystemRng).await {
+    let kms = match cells::key_service(cell, config, &clock, &SystemRng).await {
         Ok(kms) => kms,
         Err(fault) => return bad(name, fault.to_string(), fix),
     };

@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 
 use super::CliError;
 use crate::channel::webhook::{HookChannel, Webhook};
-use crate::config::EventsConfig;
+use crate::config::{AlertsConfig, EventsConfig, SecretRef};
 use crate::http::State;
-use crate::job;
+use crate::job::{self, custody::Alerts};
 use crate::net::{Drained, SocketDial, Stop};
 
 /// What tells events on this node.
@@ -45,6 +45,31 @@ impl Hooks {
         };
         let dial = Arc::new(SocketDial::new(config.allow.clone()));
         Self(Some(Arc::new(Webhook::new(dial, tls, config.allow_http))))
+    }
+
+    /// The way to whom `config` names, with the token that goes with it.
+    pub(super) fn alerts(&self, config: Option<AlertsConfig>) -> Result<Option<Alerts>, CliError> {
+        let Some(AlertsConfig { webhook, token }) = config else { return Ok(None) };
+        let token = token.as_ref().map(SecretRef::fetch).transpose()?;
+        if self.0.is_none() {
+            tracing::warn!("alerts have no way out: no authority of webhooks is known");
+        }
+        Ok(self.0.clone().map(|hooks| Alerts { hooks, webhook, token }))
+    }
+
+    /// Looks after keys until the node stops, and tells whom `alerts` names when a customer took one away.
+    pub(super) fn alert(
+        &self,
+        alerts: Option<Alerts>,
+        state: &Arc<State>,
+        stop: &Stop,
+        tasks: &mut JoinSet<Option<Drained>>,
+    ) {
+        let (state, stop) = (Arc::clone(state), stop.clone());
+        tasks.spawn(async move {
+            job::custody::run(state, alerts, async move { stop.begun().await }).await;
+            None
+        });
     }
 
     /// Tells events until the node stops.

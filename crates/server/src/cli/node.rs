@@ -7,7 +7,7 @@ use std::time::Duration;
 use base::{Clock, Limits, NetworkRules, ResourceId, Rng, Secret, SystemClock};
 use guard::SystemRng;
 use guard::signature::AccessKey;
-use store::Cell;
+use store::{Cell, StoreError};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
@@ -18,12 +18,13 @@ use super::mail::MailIn;
 use super::signals::{Asked, Signals};
 use super::{CliError, cells, mailout};
 use crate::channel::nowhere::Nowhere;
-use crate::config::{CellConfig, EngineConfig, EventsConfig, RateProfile, ResourceName};
+use crate::config::{AlertsConfig, CellConfig, EngineConfig, EventsConfig, RateProfile, ResourceName};
 use crate::directory::{Directory, ResourceEntry};
 use crate::http::operator::OperatorToken;
 use crate::http::rates::Profile;
 use crate::http::{App, Setup, State};
 use crate::job;
+use crate::job::custody::Alerts;
 use crate::job::delivery::{Couriers, Dispatcher, Pacing};
 use crate::job::mail::MailCourier;
 use crate::job::text::TextCourier;
@@ -32,7 +33,7 @@ use crate::observe::health::Health;
 use crate::service::delivery::{Delivery, Intake, Kind};
 use crate::service::email::{EmailState, MailSetup};
 use crate::service::events::EventRouter;
-use crate::service::resources::{self, CellTokens, Resource};
+use crate::service::resources::{self, CellTokens, Custody, Resource, Wanted};
 use crate::service::sms::senders::Senders;
 
 /// How often certificate files are looked at.
@@ -47,6 +48,8 @@ pub(super) struct Placed {
     /// The place of its cell in [`Plan::cells`].
     pub(super) cell: usize,
     pub(super) first_key: Option<Arc<AccessKey>>,
+    /// Who is to hold its keys; `None`: whoever holds them.
+    pub(super) key_service: Option<String>,
     pub(super) public_hosts: Vec<String>,
     /// What it may send texts from, besides its numbers.
     pub(super) senders: Senders,
@@ -68,6 +71,7 @@ pub(super) struct Plan {
     pub(super) mail: MailSetup,
     pub(super) mail_in: MailIn,
     pub(super) events: EventsConfig,
+    pub(super) alerts: Option<AlertsConfig>,
 }
 
 /// One resource that is served.
@@ -87,6 +91,7 @@ pub(super) struct Node {
     couriers: Couriers,
     mail_in: MailIn,
     hooks: Hooks,
+    alerts: Option<Alerts>,
     captured: Option<Captured>,
     carriers: Carriers,
     cells: Vec<Cell>,
@@ -103,7 +108,7 @@ impl Node {
         let rng: Arc<dyn Rng> = Arc::new(SystemRng);
         let tools = cells::Tools { clock: &clock, rng: &rng, limits: &plan.limits };
         let (opened, tokens) = open_cells(&plan.cells, &tools).await?;
-        let (entries, served) = settle(plan.resources, &opened, &tokens, &*rng).await?;
+        let (entries, served) = settle(plan.resources, &opened, &tokens).await?;
         let stop = Stop::new();
         let timeouts = Timeouts::from(&plan.limits);
         let limits = Arc::new(plan.limits);
@@ -125,6 +130,7 @@ impl Node {
             email: Arc::new(EmailState::new(plan.mail)),
         }));
         let hooks = Hooks::open(app.state(), &plan.events).await?;
+        let alerts = hooks.alerts(plan.alerts)?;
         let couriers = couriers(&plan.cells, &limits);
         let (mut couriers, mut captured) = (couriers, None);
         if plan.capture {
@@ -147,6 +153,7 @@ impl Node {
             couriers,
             mail_in,
             hooks,
+            alerts,
             captured,
             carriers,
             cells: opened,
@@ -192,6 +199,7 @@ impl Node {
             Dispatcher::new(state, couriers, intake).run(stop_begun(stop)).await;
             None
         });
+        self.hooks.alert(self.alerts, self.app.state(), &self.stop, &mut tasks);
         self.hooks.tell(self.app.state(), &self.stop, &mut tasks);
         self.mail_in.serve(self.app.state(), &self.certificates, &self.stop, &mut tasks);
         let (server, doors, stop) = (self.server, self.doors, self.stop.clone());
@@ -254,16 +262,16 @@ async fn settle(
     resources: Vec<Placed>,
     cells: &[Cell],
     tokens: &[Arc<CellTokens>],
-    rng: &dyn Rng,
 ) -> Result<(Vec<Arc<ResourceEntry>>, Vec<Served>), CliError> {
     let (mut entries, mut served) = (Vec::new(), Vec::new());
     for placed in resources {
         let (cell, tokens) = (&cells[placed.cell], &tokens[placed.cell]);
-        let resource = ensure(cell, &placed, rng).await?;
+        let custody = Custody::new(placed.key_service.clone());
+        let resource = ensure(cell, &placed, &custody).await?;
         served.push(Served {
             name: placed.name.clone(),
             geography: cell.geography().as_str().to_owned(),
-            primary_key: resource.primary_key().unwrap_or_else(|| Secret::new(String::new())),
+            primary_key: resource.access_keys.primary().unwrap_or_else(|| Secret::new(String::new())),
         });
         let entry = ResourceEntry::new(
             resource.id,
@@ -273,7 +281,8 @@ async fn settle(
             Arc::clone(tokens),
             placed.public_hosts,
         );
-        entries.push(Arc::new(entry.with_senders(placed.senders).with_network(placed.network)));
+        let entry = entry.with_senders(placed.senders).with_network(placed.network);
+        entries.push(Arc::new(entry.held_by(custody)));
     }
     Ok((entries, served))
 }
@@ -344,30 +353,21 @@ fn report(found: &Reload) {
     }
 }
 
-/// Opens a resource by its id, or by its name among those of its cell, or as a new one.
-async fn ensure(cell: &Cell, placed: &Placed, rng: &dyn Rng) -> Result<Resource, CliError> {
+/// Opens a resource of the register, or makes it. That its keys cannot be had now keeps no other from being served.
+async fn ensure(cell: &Cell, placed: &Placed, custody: &Custody) -> Result<Resource, CliError> {
     let name = placed.name.as_str();
-    let of = |fault| CliError::Resource { name: name.to_owned(), fault };
-    let id = match placed.id {
-        Some(id) => id,
-        None => known(cell, name).await.map_err(of)?.unwrap_or_else(|| ResourceId::mint(rng)),
-    };
-    resources::ensure(cell, id, name, placed.first_key.as_deref()).await.map_err(of)
-}
-
-async fn known(cell: &Cell, name: &str) -> Result<Option<ResourceId>, resources::ResourceError> {
-    for id in cell.resources().await? {
-        if id == ResourceId::CELL {
-            continue;
+    let wanted = Wanted { name, id: placed.id, first_key: placed.first_key.as_deref() };
+    let made = resources::ensure(cell, wanted).await;
+    let resource = made.map_err(|fault| CliError::Resource { name: name.to_owned(), fault })?;
+    match custody.ensure(cell, resource.id).await {
+        Ok(0) => {}
+        Ok(_) => tracing::info!(resource = name, holder = custody.wanted(), "its keys have a new holder"),
+        Err(fault @ (StoreError::Kms(_) | StoreError::UnknownKeyService(_))) => {
+            tracing::error!(resource = name, %fault, "its keys cannot be had; the others are served");
         }
-        match resources::load(cell, id).await {
-            Ok(resource) if resource.name == name => return Ok(Some(id)),
-            // A resource whose making was cut short has a key and no row yet.
-            Ok(_) | Err(resources::ResourceError::Unknown) => {}
-            Err(fault) => return Err(fault),
-        }
+        Err(fault) => return Err(CliError::Resource { name: name.to_owned(), fault: fault.into() }),
     }
-    Ok(None)
+    Ok(resource)
 }
 
 /// Listens at `address`.

@@ -57,7 +57,7 @@ impl Serve {
         let public = config.listener.public_hosts.first().map(|host| host.as_str().to_owned());
         let host = public.unwrap_or_else(|| "localhost".to_owned());
         let mail_in = config.smtp.as_ref().map(MailIn::listen).transpose()?.unwrap_or_default();
-        let Config { cells, events, limits, rates, smtp, sandbox, .. } = config;
+        let Config { cells, events, alerts, limits, rates, smtp, sandbox, .. } = config;
         let mut mail = MailSetup::default();
         mailout::set_up(&cells, &mut mail);
         // Where bounces are taken is where they must come to.
@@ -76,6 +76,7 @@ impl Serve {
             mail,
             mail_in,
             events,
+            alerts,
             capture: false,
         };
         let node = Node::open(plan).await?;
@@ -118,7 +119,8 @@ fn place(config: &Config) -> Result<Vec<Placed>, CliError> {
         let senders =
             Senders::parse(resource.text_senders.iter().map(TextSender::as_str)).unwrap_or_default();
         let network = resource.network.clone();
-        placed.push(Placed { id: None, name, cell, first_key, public_hosts, senders, network });
+        let key_service = resource.key_service.clone();
+        placed.push(Placed { id: None, name, cell, first_key, key_service, public_hosts, senders, network });
     }
     Ok(placed)
 }

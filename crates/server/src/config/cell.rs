@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::document::Document;
-use super::kms::{KmsConfig, RawKms};
+use super::kms::{KeyServiceConfig, KmsConfig, RawKeyService, RawKms};
 use super::mail::{MailConfig, RawMail};
 use super::secret::{self, SecretError, SecretRef};
 use super::sms::{CarrierConfig, RawSms};
@@ -21,6 +21,8 @@ pub struct CellConfig {
     pub engine: EngineConfig,
     /// Who keeps the key above its keys.
     pub kms: KmsConfig,
+    /// The key services that its resources may put their keys under.
+    pub key_services: Vec<KeyServiceConfig>,
     /// The SMS centres that carry its texts.
     pub carriers: Vec<CarrierConfig>,
     /// How its mail leaves the house; `None`: it does not.
@@ -101,6 +103,10 @@ pub(super) struct RawCell {
     /// Who keeps the key above its keys.
     #[schemars(required, with = "RawKms")]
     kms: Option<RawKms>,
+    /// Key services that its resources may put their keys under.
+    #[serde(default)]
+    #[schemars(length(max = 256))]
+    key_service: Vec<RawKeyService>,
     /// Texts.
     #[serde(default)]
     sms: RawSms,
@@ -149,13 +155,35 @@ impl RawCell {
                 missing(&format!("{at}.kms"), "write kms = { kind = \"local\", path = \"..\" }", document)
             }
         };
+        let key_services = key_services(self.key_service, &format!("{at}.key_service"), document);
         let carriers = self.sms.check(&format!("{at}.sms"), document);
         let mail = match self.mail {
             Some(mail) => Some(mail.check(&format!("{at}.mail"), document)?),
             None => None,
         };
-        Some(CellConfig { geography: geography?, engine: engine?, kms: kms?, carriers, mail })
+        Some(CellConfig { geography: geography?, engine: engine?, kms: kms?, key_services, carriers, mail })
     }
+}
+
+/// The most key services of one cell.
+const MAX_KEY_SERVICES: usize = 256;
+
+fn key_services(raw: Vec<RawKeyService>, at: &str, document: &mut Document<'_>) -> Vec<KeyServiceConfig> {
+    if raw.len() > MAX_KEY_SERVICES {
+        let what = format!("{} key services, a cell can have {MAX_KEY_SERVICES}", raw.len());
+        document.problem(at, what, "move some to another cell");
+    }
+    let mut services: Vec<KeyServiceConfig> = Vec::new();
+    for (place, service) in raw.into_iter().enumerate() {
+        let at = format!("{at}[{place}]");
+        let Some(service) = service.check(&at, document) else { continue };
+        if services.iter().any(|other| other.name == service.name) {
+            let what = "another key service of this cell has this name";
+            document.problem(&format!("{at}.name"), what, "give each a name of its own");
+        }
+        services.push(service);
+    }
+    services
 }
 
 impl RawEngine {

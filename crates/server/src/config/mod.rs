@@ -1,6 +1,7 @@
 //! `chancery.toml`, read once into types that cannot be wrong, or refused with everything that is wrong with it. It opens
 //! no socket and no store; the only files it reads are the configuration and, when asked for one, a secret's.
 
+pub mod alerts;
 pub mod cell;
 mod document;
 pub mod events;
@@ -26,10 +27,11 @@ use base::Limits;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use alerts::AlertsConfig;
 pub use cell::{CellConfig, DatabaseUrl, EngineConfig};
 use document::Document;
 pub use events::EventsConfig;
-pub use kms::{AwsConfig, KmsConfig};
+pub use kms::{AwsConfig, KeyServiceConfig, KmsConfig};
 pub use listener::{Certificate, Listener};
 pub use mail::{MailConfig, MailRoute, MailTls};
 pub use name::{Host, InvalidName, ResourceName};
@@ -59,6 +61,8 @@ pub struct Config {
     pub rates: RateProfile,
     /// Which webhooks may be told of events.
     pub events: EventsConfig,
+    /// Who is told of what whoever runs the server should know.
+    pub alerts: Option<AlertsConfig>,
     /// Where mail comes in; nowhere without it.
     pub smtp: Option<SmtpConfig>,
     /// Where the operator's token is; without one nobody gets into the operator's plane.
@@ -87,6 +91,8 @@ struct RawConfig {
     rates: rates::RawRates,
     #[serde(default)]
     events: events::RawEvents,
+    #[serde(default)]
+    alerts: alerts::RawAlerts,
     #[serde(default)]
     #[schemars(with = "smtp::RawSmtp")]
     smtp: Option<smtp::RawSmtp>,
@@ -182,6 +188,7 @@ impl RawConfig {
         limits::check(&self.limits, document);
         let rates = self.rates.check(document);
         let events = self.events.check(document);
+        let alerts = self.alerts.check(events.allow_http, document);
         let smtp = self.smtp.and_then(|smtp| smtp.check(document));
         let operator = self.operator.check(document);
         let sandbox = self.sandbox.check(document);
@@ -198,6 +205,7 @@ impl RawConfig {
             limits: self.limits,
             rates,
             events,
+            alerts,
             smtp,
             operator,
             sandbox,
@@ -227,13 +235,7 @@ fn each<R, T>(
 fn distinct_cells(cells: &[(String, CellConfig)], document: &mut Document<'_>) {
     let mut seen = BTreeMap::new();
     for (at, cell) in cells {
-        let (root, field) = match &cell.kms {
-            KmsConfig::Local { path } => (format!("file {}", path.display()), "path"),
-            KmsConfig::Pkcs11 { module, token, key, .. } => {
-                (format!("key {} {token} {key}", module.display()), "key")
-            }
-            KmsConfig::Aws(aws) => (format!("key {:?} {} {}", aws.endpoint, aws.region, aws.key), "key"),
-        };
+        let (root, field) = cell.kms.place();
         let mut places = vec![
             (
                 format!("geography {}", cell.geography.as_str()),
@@ -242,6 +244,11 @@ fn distinct_cells(cells: &[(String, CellConfig)], document: &mut Document<'_>) {
             ),
             (root, format!("{at}.kms.{field}"), "each cell has a root key of its own"),
         ];
+        for (place, service) in cell.key_services.iter().enumerate() {
+            let (key, field) = service.kms.place();
+            let at = format!("{at}.key_service[{place}].kms.{field}");
+            places.push((key, at, "each key service has a key of its own"));
+        }
         match &cell.engine {
             EngineConfig::Sqlite { path } => places.push((
                 format!("file {}", path.display()),
@@ -284,6 +291,23 @@ fn placed_resources(
             let fix = format!("write one of {}, or add a [[cell]] for it", known.join(", "));
             document.problem(&format!("{at}.geography"), "no cell of this file has this geography", fix);
         }
+        chosen_key_service(at, resource, cells, document);
+    }
+}
+
+/// A resource's keys are held by a key service of its own cell: a key never leaves the geography of what it opens.
+fn chosen_key_service(
+    at: &str,
+    resource: &ResourceConfig,
+    cells: &[(String, CellConfig)],
+    document: &mut Document<'_>,
+) {
+    let Some(name) = &resource.key_service else { return };
+    let Some((_, cell)) = cells.iter().find(|(_, cell)| cell.geography == resource.geography) else { return };
+    let known = |service: &KeyServiceConfig| service.name == *name;
+    if name != guard::holder::ROOT && !cell.key_services.iter().any(known) {
+        let fix = "name a [[cell.key_service]] of the resource's cell, or \"root\" for the cell's own";
+        document.problem(&format!("{at}.key_service"), "its cell has no such key service", fix);
     }
 }
 

@@ -19,6 +19,8 @@ pub struct ResourceConfig {
     pub geography: Geography,
     /// Where its first access key is, when the operator sets it; otherwise the server makes it.
     pub access_keys: Vec<SecretRef>,
+    /// The key service that is to hold its keys; without one, whoever holds them, and for a new one that of its cell.
+    pub key_service: Option<String>,
     /// What it may send texts from, besides the numbers it holds.
     pub text_senders: Vec<TextSender>,
     /// From where it may be reached.
@@ -73,6 +75,11 @@ pub(super) struct RawResource {
         inner(regex(pattern = r"^(\*|[A-Z]{2}:[0-9]{3,8}|[A-Za-z0-9+_& -]{1,11})$"))
     )]
     text_senders: Vec<String>,
+    /// The key service that is to hold its keys: a [[cell.key_service]] of its cell, or "root" for the cell's own. Without it
+    /// they stay with whoever holds them.
+    #[serde(default)]
+    #[schemars(with = "String", length(max = 64))]
+    key_service: Option<String>,
     /// From where it may be reached.
     #[serde(default)]
     network: RawNetwork,
@@ -136,7 +143,14 @@ impl RawResource {
         let access_keys = keys(&self.access_keys, &format!("{at}.access_keys"), document);
         let text_senders = senders(&self.text_senders, &format!("{at}.text_senders"), document);
         let network = self.network.check(&format!("{at}.network"), document);
-        Some(ResourceConfig { name: name?, geography: geography?, access_keys, text_senders, network })
+        Some(ResourceConfig {
+            name: name?,
+            geography: geography?,
+            access_keys,
+            key_service: self.key_service,
+            text_senders,
+            network,
+        })
     }
 }
 

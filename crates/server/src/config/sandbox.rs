@@ -78,6 +78,8 @@ impl Config {
         let keys = self.resources.iter().flat_map(|resource| &resource.access_keys);
         keys.chain(&self.operator).for_each(|place| secret(place, &mut needs));
         needs.read.extend(self.events.ca.iter().cloned());
+        let token = self.alerts.as_ref().and_then(|alerts| alerts.token.as_ref());
+        token.iter().for_each(|place| secret(place, &mut needs));
         needs
     }
 }
@@ -88,7 +90,22 @@ fn of_cell(cell: &CellConfig, needs: &mut Needs) {
         EngineConfig::Postgres { url: DatabaseUrl::Kept(place), .. } => secret(place, needs),
         EngineConfig::Postgres { .. } => {}
     }
-    match &cell.kms {
+    let services = cell.key_services.iter().map(|service| &service.kms);
+    std::iter::once(&cell.kms).chain(services).for_each(|kms| of_key_service(kms, needs));
+    for carrier in &cell.carriers {
+        secret(&carrier.password, needs);
+        needs.read.extend(carrier.tls.iter().cloned());
+    }
+    if let Some(mail) = &cell.mail {
+        needs.read.push(mail.ca.clone());
+        if let MailRoute::SmartHost { login: Some((_, place)), .. } = &mail.route {
+            secret(place, needs);
+        }
+    }
+}
+
+fn of_key_service(kms: &KmsConfig, needs: &mut Needs) {
+    match kms {
         KmsConfig::Local { path } => needs.write.push(folder(path)),
         KmsConfig::Pkcs11 { module, pin, .. } => {
             secret(pin, needs);
@@ -105,16 +122,6 @@ fn of_cell(cell: &CellConfig, needs: &mut Needs) {
                     needs.read.push(folder(path));
                 }
             }
-        }
-    }
-    for carrier in &cell.carriers {
-        secret(&carrier.password, needs);
-        needs.read.extend(carrier.tls.iter().cloned());
-    }
-    if let Some(mail) = &cell.mail {
-        needs.read.push(mail.ca.clone());
-        if let MailRoute::SmartHost { login: Some((_, place)), .. } = &mail.route {
-            secret(place, needs);
         }
     }
 }

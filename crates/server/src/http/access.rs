@@ -9,7 +9,7 @@ use base::Limits;
 use base::Timestamp;
 use bytes::Bytes;
 use guard::hash::sha256;
-use guard::signature::{SignedRequest, verify};
+use guard::signature::{AccessKey, SignedRequest, verify};
 use guard::token::{Claims, Scopes};
 use policy::{Door, Permission, Refusal, Scope, ScopeSet, Who, admit};
 use wire::ApiError;
@@ -18,6 +18,7 @@ use wire::operation::{Access, Operation};
 use super::context::{Caller, State, TokenCaller};
 use super::operator::OperatorToken;
 use crate::directory::ResourceEntry;
+use crate::service::resources::ResourceError;
 
 /// How an operation says what credential it wants (RFC 9110, section 11.6.1).
 const WANTS_KEY: HeaderValue = HeaderValue::from_static("HMAC-SHA256");
@@ -37,7 +38,7 @@ pub(crate) fn challenge(operation: &Operation) -> Option<HeaderValue> {
 /// # Errors
 /// 401 when there is no credential, it does not hold, it is of another resource, or of a kind this operation does not
 /// take; 403 when a token lacks the scope.
-pub(crate) fn enter(
+pub(crate) async fn enter(
     permission: Option<Permission>,
     state: &State,
     resource: &ResourceEntry,
@@ -49,7 +50,7 @@ pub(crate) fn enter(
     let caller = match permission.door() {
         Door::Open => return Ok(Caller::Nobody),
         // The kind of credential is looked at before its worth: what can never be let in costs no cryptography.
-        Door::Key => Caller::AccessKey { index: access_key(resource, head, body, &state.limits, now)? },
+        Door::Key => Caller::AccessKey { index: access_key(resource, head, body, &state.limits, now).await? },
         Door::Operator => operator(state.operator.as_ref(), head)?,
         Door::Scopes(_) => Caller::User(TokenCaller { claims: token(resource, head, now)? }),
     };
@@ -60,9 +61,49 @@ pub(crate) fn enter(
     }
 }
 
-/// Which of the resource's keys signed the request.
-fn access_key(
+/// How often a request is looked at again when its resource's keys changed in that very moment.
+const LOOKS: usize = 4;
+
+/// Which of the resource's keys signed the request. The key must be one still, on whichever node it was ended.
+async fn access_key(
     resource: &ResourceEntry,
+    head: &Parts,
+    body: &Bytes,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<usize, ApiError> {
+    let keys = resource.access_keys();
+    for _ in 0..LOOKS {
+        let known = keys.current();
+        let changed = match signed_by(resource, known.keys(), head, body, limits, now) {
+            Ok(index) if keys.hold(&known).await.map_err(|fault| unknown(&fault))? => {
+                keys.note_use(index, now);
+                return Ok(index);
+            }
+            Ok(_) => true,
+            Err(_) => keys.look_again(now).await.map_err(|fault| unknown(&fault))?,
+        };
+        if !changed {
+            break;
+        }
+    }
+    Err(ApiError::denied())
+}
+
+/// Whether the keys hold cannot be told, so nobody is let in.
+fn unknown(fault: &ResourceError) -> ApiError {
+    match fault {
+        ResourceError::Store(fault) => crate::service::unavailable(fault),
+        fault => {
+            tracing::error!(%fault, "access keys cannot be read");
+            ApiError::internal()
+        }
+    }
+}
+
+fn signed_by(
+    resource: &ResourceEntry,
+    keys: &[AccessKey],
     head: &Parts,
     body: &Bytes,
     limits: &Limits,
@@ -87,7 +128,7 @@ fn access_key(
         authorization,
         body_sha256: &sha256(body),
     };
-    verify(&request, resource.access_keys(), now, limits.clock_skew()).map_err(|_| ApiError::denied())
+    verify(&request, keys, now, limits.clock_skew()).map_err(|_| ApiError::denied())
 }
 
 /// What the request's token says, when it is one of this resource.

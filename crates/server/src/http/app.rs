@@ -210,7 +210,7 @@ impl App {
         if body.len() > limit {
             return Err(ApiError::payload_too_large(limit));
         }
-        let caller = access::enter(row.permission, &self.state, &resource, &head, &body, now)?;
+        let caller = access::enter(row.permission, &self.state, &resource, &head, &body, now).await?;
         let user = match &caller {
             Caller::User(user) => Some(user.claims.user),
             Caller::Nobody | Caller::Operator | Caller::AccessKey { .. } => None,

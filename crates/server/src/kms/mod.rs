@@ -2,6 +2,7 @@
 //! keys seal.
 
 mod guarded;
+mod late;
 mod remote;
 
 use std::path::Path;
@@ -12,6 +13,7 @@ use guard::{Kms, LocalKms, Pkcs11Fault, Pkcs11Kms, Pkcs11Options};
 use thiserror::Error;
 
 pub use guarded::{Guarded, MAX_CALLS, MAX_FAULTS, MAX_PAUSE, MIN_PAUSE, PATIENCE};
+pub use late::open_or_later;
 
 use crate::config::KmsConfig;
 use crate::config::secret::SecretError;

@@ -56,15 +56,15 @@ pub fn unavailable(error: &StoreError) -> ApiError {
             tracing::error!(%error, "content cannot be opened: its key was taken away");
             ApiError::customer_key_unavailable(*why == KmsError::Deleted)
         }
-        StoreError::Kms(_) | StoreError::UnknownKeyService(_) => {
-            tracing::error!(%error, "the key service cannot answer");
+        // A resource that is served is in the register; its keys are made as soon as its key service answers.
+        StoreError::Kms(_) | StoreError::UnknownKeyService(_) | StoreError::UnknownResource => {
+            tracing::error!(%error, "the keys cannot be had");
             ApiError::service_unavailable(RETRY_SECS)
         }
         StoreError::Shredded
         | StoreError::Corrupt { .. }
         | StoreError::TooLarge
         | StoreError::Generations
-        | StoreError::UnknownResource
         | StoreError::WrongScope
         | StoreError::Keyspace(_) => {
             tracing::error!(%error, "the store failed");

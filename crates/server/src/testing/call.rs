@@ -187,7 +187,8 @@ impl<'a> Call<'a> {
                 headers.append(header::AUTHORIZATION, value);
             }
             Credential::Key(resource, index) => {
-                let key = &resource.access_keys()[*index];
+                let set = resource.access_keys().current();
+                let key = &set.keys()[*index];
                 let now = self.signed_at.unwrap_or_else(|| self.app.clock.now());
                 let signed = sign_request(key, &self.method, &target, &self.host, now, &self.body);
                 for (name, value) in [

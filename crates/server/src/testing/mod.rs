@@ -7,17 +7,19 @@
 mod call;
 mod capture;
 mod dns;
+mod ground;
+mod keys;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::{Clock, Limits, ManualClock, NetworkRules, ResourceId, Rng, SeededRng, Timestamp, UserId};
-use guard::LocalKms;
 use guard::token::{Claims, Scopes};
 use store::engine::memory::MemoryEngine;
-use store::{Cell, CellParts, Engine, KeyServices};
 
 pub use call::{Answer, Call};
 pub use dns::TestDns;
+use ground::Ground;
+pub use keys::{CUSTOMER, CustomerKms};
 
 use crate::directory::{Directory, ResourceEntry};
 use crate::http::operator::OperatorToken;
@@ -25,14 +27,13 @@ use crate::http::rates::Profile;
 use crate::http::{App, Setup};
 use crate::net::Stop;
 use crate::observe::health::Health;
-use crate::service;
 use crate::service::audit::{Act, Actor, Entries, Entry};
 use crate::service::delivery::{Delivery, Intake};
 use crate::service::email::{EmailState, MailSetup};
 use crate::service::events::EventRouter;
 use crate::service::identity::{Identities, IdentityRow};
 use crate::service::numbers::{self, NumbersDesk};
-use crate::service::resources::{self, CellTokens};
+use crate::service::resources::{self, CellTokens, Wanted};
 use crate::service::sms::senders::Senders;
 
 /// When tests begin: 2026-11-23T08:00:00Z.
@@ -72,39 +73,6 @@ pub struct TestApp {
     resources: Vec<Arc<ResourceEntry>>,
     hidden: Mutex<Vec<String>>,
     intake: Mutex<Option<Intake>>,
-}
-
-/// What a cell stands on, and what lives in it.
-#[derive(Clone)]
-struct Ground {
-    geography: &'static str,
-    engine: Arc<MemoryEngine>,
-    kms: Arc<LocalKms>,
-    resources: Vec<(&'static str, ResourceId)>,
-}
-
-impl Ground {
-    fn new(geography: &'static str, names: &[&'static str], rng: &dyn Rng) -> Self {
-        Self {
-            geography,
-            engine: Arc::new(MemoryEngine::new()),
-            kms: Arc::new(LocalKms::in_memory(rng)),
-            resources: names.iter().map(|name| (*name, ResourceId::mint(rng))).collect(),
-        }
-    }
-
-    async fn open(&self, clock: &Arc<ManualClock>, rng: &Arc<SeededRng>, limits: &Limits) -> Cell {
-        let parts = CellParts {
-            geography: self.geography.parse().expect("a geography of ACS"),
-            engine: Arc::clone(&self.engine) as Arc<dyn Engine>,
-            kms: KeyServices::new(Arc::clone(&self.kms) as _),
-            clock: Arc::clone(clock) as _,
-            rng: Arc::clone(rng) as _,
-            limits,
-            keyspaces: &service::keyspaces(),
-        };
-        Cell::open(parts).await.expect("a cell on the memory engine opens")
-    }
 }
 
 /// A user with a token, made without asking the stack.
@@ -155,9 +123,11 @@ impl TestApp {
             let cell = ground.open(&clock, &rng, &options.limits).await;
             let tokens = Arc::new(CellTokens::open(&cell).await.expect("the cell gives signing keys"));
             for (name, id) in &ground.resources {
-                let made =
-                    resources::ensure(&cell, *id, name, None).await.expect("the cell takes a resource");
-                hidden.extend(made.access_keys.iter().map(|key| key.to_base64().expose().clone()));
+                let wanted = Wanted { name, id: Some(*id), first_key: None };
+                let made = resources::ensure(&cell, wanted).await.expect("the cell takes a resource");
+                cell.create_resource_key(*id).await.expect("the cell makes a key for it");
+                let keys = made.access_keys.current();
+                hidden.extend(keys.keys().iter().map(|key| key.to_base64().expose().clone()));
                 let (cell, tokens) = (cell.clone(), Arc::clone(&tokens));
                 let entry = ResourceEntry::new(*id, made.name, cell, made.access_keys, tokens, Vec::new());
                 let network =
@@ -190,6 +160,12 @@ impl TestApp {
         let engine = Arc::clone(&grounds[0].engine);
         let intake = Mutex::new(Some(intake));
         Self { app, clock, rng, engine, dns, options, grounds, resources, hidden: Mutex::new(hidden), intake }
+    }
+
+    /// The key service of `europe` that resources may choose.
+    #[must_use]
+    pub fn customer(&self) -> &Arc<CustomerKms> {
+        &self.grounds[0].customer
     }
 
     /// What was accepted and not delivered: for a dispatcher of the test's own. Once only.

@@ -116,6 +116,10 @@ impl Engine for SpyEngine {
         "spy"
     }
 
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
+
     fn prepare<'a>(
         &'a self,
         keyspaces: &'a [&'static KeyspaceDef],

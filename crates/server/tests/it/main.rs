@@ -11,6 +11,7 @@ mod chat_review;
 mod chat_spy;
 mod chat_world;
 mod coverage;
+mod custody;
 mod decisions;
 mod deliveries;
 mod edge;

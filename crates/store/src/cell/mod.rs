@@ -23,7 +23,8 @@ pub use record::{Keyspace, Opened, Versioned};
 pub use resource_keys::MAX_GENERATIONS;
 pub use rotation::{KeyGeneration, STEP_ROWS, Sweep};
 
-use crate::commit::{Commit, Precondition, Write};
+use crate::codec::key_bytes;
+use crate::commit::{Commit, Precondition, RowKey, Write};
 use crate::engine::Engine;
 use crate::error::StoreError;
 use crate::group::GroupCommit;
@@ -176,6 +177,25 @@ impl Cell {
     #[must_use]
     pub fn cached_scope_key(&self, resource: ResourceId, scope: &Scope) -> Option<ScopeHandle> {
         self.0.keys.scope(resource, scope, self.0.clock.now())
+    }
+
+    /// The version of a record as it is now, `None` when there is none: one look, without opening it.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub async fn version_of<K: Keyspace>(
+        &self,
+        resource: ResourceId,
+        key: &K::Key,
+    ) -> Result<Option<u64>, StoreError> {
+        let name = RowKey { keyspace: K::DEF, resource, key: key_bytes(key) };
+        Ok(self.0.engine.get(&name).await?.map(|row| row.version))
+    }
+
+    /// Whether other processes may change what is stored here.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.0.engine.is_shared()
     }
 
     /// Every resource that has a key or a record here.

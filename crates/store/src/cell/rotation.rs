@@ -73,6 +73,25 @@ impl Cell {
             .collect()
     }
 
+    /// Whether its keys are known here, or can be had.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownResource`]; why its key service does not give them; or when the engine fails.
+    pub async fn has_keys(&self, resource: ResourceId) -> Result<(), StoreError> {
+        self.resource_keys(resource).await.map(drop)
+    }
+
+    /// Asks its key service for its keys, whatever is known here; when it gives them, a refusal before is forgotten.
+    ///
+    /// # Errors
+    /// As [`Cell::has_keys`].
+    pub async fn ask_for_keys(&self, resource: ResourceId) -> Result<(), StoreError> {
+        let rows = self.stored_resource_keys(resource).await?;
+        self.unwrap_resource(resource, rows, None).await?;
+        self.0.keys.forget_refusal(resource);
+        Ok(())
+    }
+
     /// Hands a resource's keys to another key service: opened by the one that holds them, wrapped by `holder`. What they
     /// seal is not touched. Gives the number of generations that changed hands.
     ///

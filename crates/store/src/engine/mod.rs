@@ -40,6 +40,9 @@ pub trait Engine: Send + Sync + 'static {
     /// Its name in configuration and logs.
     fn name(&self) -> &'static str;
 
+    /// Whether other processes may change what it holds.
+    fn is_shared(&self) -> bool;
+
     /// Makes the tables of `keyspaces` where they are missing. Call it before anything else names them.
     fn prepare<'a>(&'a self, keyspaces: &'a [&'static KeyspaceDef])
     -> BoxFuture<'a, Result<(), EngineError>>;

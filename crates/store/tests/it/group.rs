@@ -45,6 +45,11 @@ impl Engine for Gated {
     fn name(&self) -> &'static str {
         "gated"
     }
+
+    fn is_shared(&self) -> bool {
+        self.memory.is_shared()
+    }
+
     fn prepare<'a>(
         &'a self,
         keyspaces: &'a [&'static KeyspaceDef],

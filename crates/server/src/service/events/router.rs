@@ -290,7 +290,14 @@ impl EventRouter {
         drop(reader);
         for (resource, version) in changed {
             // The version is of before the reading: a change in between is read twice, never missed.
-            self.load(cell, resource).await?;
+            match self.load(cell, resource).await {
+                // Its owner took its key away; until it is back nothing of it can be told, and nothing new is accepted.
+                Err(StoreError::Kms(fault)) => {
+                    tracing::debug!(%resource, %fault, "its subscriptions cannot be read");
+                    continue;
+                }
+                read => read?,
+            }
             self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(resource, version);
         }
         Ok(())

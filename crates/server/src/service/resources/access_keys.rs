@@ -1,221 +1,249 @@
-//! A resource's own row: its name and its two access keys.
+//! The two access keys of a resource while it is served. A key that was ended is of no use from the next request on, on
+//! every node (law 9): a node that shares its store looks at the version of the register's row with each request.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use base::{ResourceId, Secret, Timestamp};
 use guard::signature::AccessKey;
-use serde::{Deserialize, Serialize};
-use store::{Cell, Class, Keyspace, KeyspaceDef, Scope, StoreError};
+use store::{Cell, Draft, StoreError};
 
-use super::{ResourceError, is_name};
-use crate::service::audit::{self, Act, Actor, Target};
+use super::ResourceError;
+use super::rows::{KeyRow, Place, Register, ResourceRow, Uses};
+use crate::service::audit::{self, Act, Target};
 
-/// How often a start that races with another node's is tried again.
+/// How many access keys a resource has.
+pub const ACCESS_KEYS: usize = 2;
+/// When requests do not fit the known keys, another node's change is looked for at most this often.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// A use is written down when the one that was written before is this old.
+pub const USE_STEP: Duration = Duration::from_secs(60);
+/// How often a change that lost a race is tried again.
 const ATTEMPTS: usize = 8;
 
-/// The row of each resource, under its own id.
-pub struct Resources;
+/// The keys of one version of the register's row.
+pub struct KeySet {
+    keys: Vec<AccessKey>,
+    since: Vec<Timestamp>,
+    version: u64,
+}
 
-impl Keyspace for Resources {
-    const DEF: &'static KeyspaceDef = &KeyspaceDef { name: "resource", class: Class::Key };
-    const FORMAT: u8 = 1;
-    type Key = u32;
-    type Value = ResourceRow;
-
-    fn scope(_key: &Self::Key, _hint: &[u8]) -> Scope {
-        Scope::RESOURCE
+impl KeySet {
+    fn open(row: &ResourceRow, version: u64) -> Result<Self, ResourceError> {
+        let keys: Result<Vec<_>, _> = row.keys.iter().map(|key| AccessKey::parse(&key.text)).collect();
+        let keys = keys.map_err(|_| ResourceError::Key { keyspace: "resource_register" })?;
+        Ok(Self { keys, since: row.keys.iter().map(|key| key.since).collect(), version })
     }
-}
 
-/// There is one row of each resource.
-const ONLY: u32 = 0;
-
-/// What is kept of a resource.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct ResourceRow {
-    name: String,
-    created_on: Timestamp,
-    /// Standard base64, the first and the second key.
-    keys: Vec<String>,
-}
-
-impl fmt::Debug for ResourceRow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResourceRow").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-/// An opened resource.
-pub struct Resource {
-    /// Its id.
-    pub id: ResourceId,
-    /// Its name.
-    pub name: String,
-    /// When it was made.
-    pub created_on: Timestamp,
-    /// Its access keys, the first one first.
-    pub access_keys: Vec<AccessKey>,
-}
-
-impl fmt::Debug for Resource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Resource").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-impl Resource {
-    /// The first access key in the form of a connection string.
+    /// The keys, the first one first.
     #[must_use]
-    pub fn primary_key(&self) -> Option<Secret<String>> {
-        self.access_keys.first().map(AccessKey::to_base64)
+    pub fn keys(&self) -> &[AccessKey] {
+        &self.keys
     }
 }
 
-/// The resource `id` of `cell`, made with two fresh access keys when it is not there yet. A `first_key` takes the place
-/// of the first access key, of an existing resource too, which ends the former one.
-///
-/// # Errors
-/// [`ResourceError`].
-pub async fn ensure(
-    cell: &Cell,
-    id: ResourceId,
-    name: &str,
-    first_key: Option<&AccessKey>,
-) -> Result<Resource, ResourceError> {
-    if !is_name(name) {
-        return Err(ResourceError::Name);
+/// An access key, as far as it may be told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyAge {
+    /// When it was made or set.
+    pub since: Timestamp,
+    /// When it was last used, to within [`USE_STEP`]; `None` when it never was.
+    pub last_used: Option<Timestamp>,
+}
+
+/// The access keys of one resource.
+pub struct AccessKeys {
+    cell: Cell,
+    place: Place,
+    current: RwLock<Arc<KeySet>>,
+    looked: Mutex<Timestamp>,
+    /// When each was last used here, in milliseconds; 0 when it was not.
+    used: [AtomicU64; ACCESS_KEYS],
+    noted: [AtomicU64; ACCESS_KEYS],
+}
+
+impl fmt::Debug for AccessKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessKeys").field("version", &self.current().version).finish_non_exhaustive()
     }
-    cell.create_resource_key(id).await?;
-    for _ in 0..ATTEMPTS {
-        match ensure_once(cell, id, name, first_key).await {
-            Err(ResourceError::Store(StoreError::Conflict)) => {}
-            done => return done,
+}
+
+impl AccessKeys {
+    pub(super) fn open(
+        cell: Cell,
+        place: Place,
+        row: &ResourceRow,
+        version: u64,
+    ) -> Result<Self, ResourceError> {
+        let current = RwLock::new(Arc::new(KeySet::open(row, version)?));
+        let looked = Mutex::new(Timestamp::EPOCH);
+        let none = || [AtomicU64::new(0), AtomicU64::new(0)];
+        Ok(Self { cell, place, current, looked, used: none(), noted: none() })
+    }
+
+    /// The keys as far as this node knows.
+    #[must_use]
+    pub fn current(&self) -> Arc<KeySet> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The first key in the form of a connection string.
+    #[must_use]
+    pub fn primary(&self) -> Option<Secret<String>> {
+        self.current().keys.first().map(AccessKey::to_base64)
+    }
+
+    /// Whether `known` are the keys still. When they are not, [`Self::current`] gives the new ones.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn hold(&self, known: &Arc<KeySet>) -> Result<bool, ResourceError> {
+        if !Arc::ptr_eq(known, &self.current()) {
+            return Ok(false);
         }
-    }
-    Err(StoreError::Conflict.into())
-}
-
-/// The resource `id` of `cell`.
-///
-/// # Errors
-/// [`ResourceError::Unknown`] when it is not there.
-pub async fn load(cell: &Cell, id: ResourceId) -> Result<Resource, ResourceError> {
-    let mut reader = cell.read(id).await?;
-    let found = reader.get::<Resources>(&ONLY).await?.ok_or(ResourceError::Unknown)?;
-    open(id, &found.value)
-}
-
-async fn ensure_once(
-    cell: &Cell,
-    id: ResourceId,
-    name: &str,
-    first_key: Option<&AccessKey>,
-) -> Result<Resource, ResourceError> {
-    let mut reader = cell.read(id).await?;
-    let found = reader.get::<Resources>(&ONLY).await?;
-    drop(reader);
-    let mut draft = cell.draft(id).await?;
-    let first = first_key.map(|key| key.to_base64().expose().clone());
-    let (row, act) = match (found, first) {
-        (Some(found), None) => return open(id, &found.value),
-        (Some(found), Some(first)) if found.value.keys.first() == Some(&first) => {
-            return open(id, &found.value);
+        if !self.cell.is_shared() {
+            return Ok(true);
         }
-        (Some(found), Some(first)) => {
-            let mut row = found.value;
-            row.keys.truncate(2);
-            if row.keys.is_empty() {
-                row.keys.push(first);
-            } else {
-                row.keys[0] = first;
+        let version = self.cell.version_of::<Register>(ResourceId::CELL, &self.place).await?;
+        if version == Some(known.version) {
+            return Ok(true);
+        }
+        self.reload().await?;
+        Ok(false)
+    }
+
+    /// Looks whether another node changed the keys, unless that was looked for a moment ago. Gives whether it had.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn look_again(&self, now: Timestamp) -> Result<bool, ResourceError> {
+        {
+            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            if !self.cell.is_shared() || (*looked <= now && now.distance(*looked) < LOOK_AGAIN) {
+                return Ok(false);
             }
-            draft.expect_version::<Resources>(&ONLY, found.version);
-            (row, "resource.set_key")
+            *looked = now;
         }
-        (None, first) => {
-            let fresh = || AccessKey::generate(&**cell.rng()).to_base64().expose().clone();
-            let keys = vec![first.unwrap_or_else(fresh), fresh()];
-            draft.expect_absent::<Resources>(&ONLY);
-            (ResourceRow { name: name.to_owned(), created_on: cell.clock().now(), keys }, "resource.create")
+        let known = self.current();
+        Ok(!self.hold(&known).await?)
+    }
+
+    async fn reload(&self) -> Result<Arc<KeySet>, ResourceError> {
+        let mut reader = self.cell.read(ResourceId::CELL).await?;
+        let found = reader.get::<Register>(&self.place).await?.ok_or(ResourceError::Unknown)?;
+        drop(reader);
+        Ok(self.keep(KeySet::open(&found.value, found.version)?))
+    }
+
+    fn keep(&self, set: KeySet) -> Arc<KeySet> {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current.version < set.version {
+            *current = Arc::new(set);
         }
-    };
-    draft.put_in_resource::<Resources>(&ONLY, &row, &[])?;
-    let act = Act { name: Some(act), by: Actor::Operator };
-    audit::record(&mut draft, act, Target::Resource(id), cell.clock().now(), &**cell.rng())?;
-    draft.commit().await?;
-    open(id, &row)
+        Arc::clone(&current)
+    }
+
+    /// Makes the key `index` anew. The former one is of no use from here on. Gives the new one.
+    ///
+    /// # Errors
+    /// [`ResourceError::Unknown`] when there is no such key; or those of the store.
+    pub async fn regenerate(&self, index: usize, act: Act) -> Result<AccessKey, ResourceError> {
+        for _ in 0..ATTEMPTS {
+            match self.regenerate_once(index, act).await {
+                Err(ResourceError::Store(StoreError::Conflict)) => {}
+                done => return done,
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    async fn regenerate_once(&self, index: usize, act: Act) -> Result<AccessKey, ResourceError> {
+        let (now, rng) = (self.cell.clock().now(), &**self.cell.rng());
+        let mut reader = self.cell.read(ResourceId::CELL).await?;
+        let found = reader.get::<Register>(&self.place).await?.ok_or(ResourceError::Unknown)?;
+        let mut draft = reader.draft();
+        drop(reader);
+        let mut row = found.value;
+        let fresh = AccessKey::generate(rng);
+        let key = row.keys.get_mut(index).ok_or(ResourceError::Unknown)?;
+        *key = KeyRow { text: fresh.to_base64().expose().clone(), since: now };
+        draft.expect_version::<Register>(&self.place, found.version);
+        draft.put_in_resource::<Register>(&self.place, &row, &[])?;
+        forget_use(&mut draft, self.place, index);
+        audit::record(&mut draft, act, Target::Resource(row.id), now, rng)?;
+        draft.commit().await?;
+        self.keep(KeySet::open(&row, found.version + 1)?);
+        if let (Some(used), Some(noted)) = (self.used.get(index), self.noted.get(index)) {
+            used.store(0, Ordering::Relaxed);
+            noted.store(0, Ordering::Relaxed);
+        }
+        Ok(fresh)
+    }
+
+    /// Remembers that the key `index` was used.
+    pub fn note_use(&self, index: usize, now: Timestamp) {
+        if let Some(used) = self.used.get(index) {
+            used.store(now.as_millis(), Ordering::Relaxed);
+        }
+    }
+
+    /// Writes down uses that are newer by `step` than those that are written.
+    ///
+    /// # Errors
+    /// Those of the store; the next call tries again.
+    pub async fn write_uses(&self, step: Duration) -> Result<(), StoreError> {
+        let step = u64::try_from(step.as_millis()).unwrap_or(u64::MAX).max(1);
+        let mut draft = None;
+        let mut written = Vec::new();
+        for (index, (used, noted)) in self.used.iter().zip(&self.noted).enumerate() {
+            let (used, before) = (used.load(Ordering::Relaxed), noted.load(Ordering::Relaxed));
+            if used == 0 || used.saturating_sub(before) < step {
+                continue;
+            }
+            let draft = match &mut draft {
+                Some(draft) => draft,
+                none => none.insert(self.cell.draft(ResourceId::CELL).await?),
+            };
+            draft.put_in_resource::<Uses>(&use_of(self.place, index), &Timestamp::from_millis(used), &[])?;
+            written.push((noted, used));
+        }
+        if let Some(draft) = draft {
+            draft.commit().await?;
+        }
+        written.into_iter().for_each(|(noted, used)| noted.store(used, Ordering::Relaxed));
+        Ok(())
+    }
+
+    /// How old each key is, and when it was last used on any node.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn ages(&self) -> Result<Vec<KeyAge>, ResourceError> {
+        let set = if self.cell.is_shared() { self.reload().await? } else { self.current() };
+        let mut reader = self.cell.read(ResourceId::CELL).await?;
+        let mut ages = Vec::new();
+        for (index, since) in set.since.iter().enumerate() {
+            let stored = reader.get::<Uses>(&use_of(self.place, index)).await?.map(|row| row.value);
+            let here = self.used.get(index).map_or(0, |used| used.load(Ordering::Relaxed));
+            let here = (here > 0).then(|| Timestamp::from_millis(here));
+            // Another node may write late that the former key was used.
+            let last_used = stored.max(here).filter(|used| used >= since);
+            ages.push(KeyAge { since: *since, last_used });
+        }
+        Ok(ages)
+    }
 }
 
-fn open(id: ResourceId, row: &ResourceRow) -> Result<Resource, ResourceError> {
-    let keys: Result<Vec<_>, _> = row.keys.iter().map(|key| AccessKey::parse(key)).collect();
-    let access_keys = keys.map_err(|_| ResourceError::Key { keyspace: Resources::DEF.name })?;
-    Ok(Resource { id, name: row.name.clone(), created_on: row.created_on, access_keys })
+fn use_of(place: Place, index: usize) -> (Place, u32) {
+    (place, u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+fn forget_use(draft: &mut Draft, place: Place, index: usize) {
+    draft.delete::<Uses>(&use_of(place, index));
 }
 
 #[cfg(test)]
-mod tests {
-    use store::{Direction, KeyRange, MAX_SCAN};
-
-    use super::*;
-    use crate::testing::TestApp;
-
-    async fn keys(cell: &Cell, id: ResourceId, first: Option<&AccessKey>) -> Vec<String> {
-        let made = ensure(cell, id, "fresh", first).await.unwrap();
-        made.access_keys.iter().map(|key| key.to_base64().expose().clone()).collect()
-    }
-
-    #[tokio::test]
-    async fn a_resource_keeps_its_two_keys() {
-        let test = TestApp::new().await;
-        let cell = test.resource().cell();
-        let id = ResourceId::mint(&*test.rng);
-        assert!(matches!(load(cell, id).await, Err(ResourceError::Store(StoreError::UnknownResource))));
-        let made = keys(cell, id, None).await;
-        assert_eq!(made.len(), 2);
-        assert_ne!(made[0], made[1]);
-        assert_eq!(keys(cell, id, None).await, made, "asked again, nothing is made anew");
-        let loaded = load(cell, id).await.unwrap();
-        assert_eq!(loaded.name, "fresh");
-        assert_eq!(loaded.primary_key().map(|key| key.expose().clone()), made.first().cloned());
-        let row = format!("{loaded:?}");
-        assert!(row.contains("fresh") && !row.contains(&made[0]));
-    }
-
-    #[tokio::test]
-    async fn a_given_key_takes_the_place_of_the_first_and_leaves_a_trace() {
-        let test = TestApp::new().await;
-        let cell = test.resource().cell();
-        let id = ResourceId::mint(&*test.rng);
-        let before = keys(cell, id, None).await;
-        let given = AccessKey::generate(&*test.rng);
-        for _ in 0..2 {
-            let after = keys(cell, id, Some(&given)).await;
-            assert_eq!(after, [given.to_base64().expose().clone(), before[1].clone()]);
-        }
-        let mut reader = cell.read(id).await.unwrap();
-        let entries =
-            reader.scan::<audit::Entries>(KeyRange::all(), Direction::Forward, MAX_SCAN).await.unwrap();
-        let mut acts: Vec<_> =
-            entries.into_iter().filter_map(|(_, e)| e.value()).map(|e| e.value.act).collect();
-        acts.sort_unstable();
-        assert_eq!(acts, ["resource.create", "resource.set_key"], "one entry for each change, none for none");
-    }
-
-    #[tokio::test]
-    async fn a_fresh_resource_takes_a_given_key_at_once() {
-        let test = TestApp::new().await;
-        let given = AccessKey::generate(&*test.rng);
-        let made = keys(test.resource().cell(), ResourceId::mint(&*test.rng), Some(&given)).await;
-        assert_eq!(made[0], *given.to_base64().expose());
-        assert_eq!(made.len(), 2);
-    }
-
-    #[tokio::test]
-    async fn names_are_checked_before_anything_is_made() {
-        let test = TestApp::new().await;
-        let id = ResourceId::mint(&*test.rng);
-        let refused = ensure(test.resource().cell(), id, "not a name", None).await;
-        assert!(matches!(refused, Err(ResourceError::Name)));
-        assert!(load(test.resource().cell(), id).await.is_err());
-    }
-}
+#[path = "access_keys_tests.rs"]
+mod tests;

@@ -2,12 +2,19 @@
 //! keys, which sign user tokens. All rest sealed and none of them can be printed.
 
 mod access_keys;
+pub mod custody;
+mod register;
+mod rows;
 mod signing;
 
 use store::{KeyspaceDef, StoreError};
 use thiserror::Error;
 
-pub use access_keys::{Resource, ResourceRow, Resources, ensure, load};
+pub use access_keys::{ACCESS_KEYS, AccessKeys, KeyAge, KeySet, LOOK_AGAIN, USE_STEP};
+pub use custody::Custody;
+pub use register::{Resource, Wanted, ensure};
+pub use rows::Register;
+use rows::{Custodies, Former, Uses};
 pub use signing::{CellTokens, SigningKeys};
 
 /// The longest name of a resource (ACS: 63 characters, also the longest DNS label).
@@ -53,7 +60,7 @@ pub fn is_name(name: &str) -> bool {
 #[must_use]
 pub fn keyspaces() -> Vec<&'static KeyspaceDef> {
     use store::Keyspace;
-    vec![Resources::DEF, SigningKeys::DEF]
+    vec![Register::DEF, Uses::DEF, Former::DEF, Custodies::DEF, SigningKeys::DEF]
 }
 
 #[cfg(test)]

@@ -148,6 +148,10 @@ impl Engine for MemoryEngine {
         "memory"
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn prepare<'a>(
         &'a self,
         keyspaces: &'a [&'static KeyspaceDef],

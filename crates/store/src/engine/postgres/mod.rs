@@ -70,6 +70,10 @@ impl Engine for PostgresEngine {
         "postgres"
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn prepare<'a>(
         &'a self,
         keyspaces: &'a [&'static KeyspaceDef],

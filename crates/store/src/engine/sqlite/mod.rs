@@ -139,6 +139,10 @@ impl Engine for SqliteEngine {
         "sqlite"
     }
 
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn prepare<'a>(
         &'a self,
         keyspaces: &'a [&'static KeyspaceDef],

@@ -1,0 +1,58 @@
+//! A customer's key service, whose key is disabled and enabled by hand.
+
+use std::sync::{Mutex, PoisonError};
+
+use base::Rng;
+use guard::{BoxFuture, KeyContext, Kms, KmsError, LocalKms, ScopeKey, Sealed};
+
+/// What the customer's key service is called.
+pub const CUSTOMER: &str = "customer";
+
+/// A key in memory, that answers as it is told to.
+pub struct CustomerKms {
+    inner: LocalKms,
+    refusal: Mutex<Option<KmsError>>,
+}
+
+impl CustomerKms {
+    pub(super) fn new(rng: &dyn Rng) -> Self {
+        Self { inner: LocalKms::in_memory(rng), refusal: Mutex::new(None) }
+    }
+
+    /// From here on every call ends so; with `None` calls are answered again.
+    pub fn refuse(&self, why: Option<KmsError>) {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    fn refusal(&self) -> Option<KmsError> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Kms for CustomerKms {
+    fn name(&self) -> &'static str {
+        CUSTOMER
+    }
+
+    fn wrap<'a>(
+        &'a self,
+        context: &'a KeyContext,
+        key: &'a ScopeKey,
+    ) -> BoxFuture<'a, Result<Sealed, KmsError>> {
+        match self.refusal() {
+            Some(why) => Box::pin(async { Err(why) }),
+            None => self.inner.wrap(context, key),
+        }
+    }
+
+    fn unwrap<'a>(
+        &'a self,
+        context: &'a KeyContext,
+        wrapped: &'a Sealed,
+    ) -> BoxFuture<'a, Result<ScopeKey, KmsError>> {
+        match self.refusal() {
+            Some(why) => Box::pin(async { Err(why) }),
+            None => self.inner.unwrap(context, wrapped),
+        }
+    }
+}
