@@ -71,6 +71,8 @@ static RULES: &[Rule] = &[
     rule("operator/sms/write", Door::Operator, Needs::Nothing),
     rule("operator/events/read", Door::Operator, Needs::Nothing),
     rule("operator/events/write", Door::Operator, Needs::Nothing),
+    rule("operator/keys/read", Door::Operator, Needs::Nothing),
+    rule("operator/keys/write", Door::Operator, Needs::Nothing),
     rule("operator/queue/read", Door::Operator, Needs::Nothing),
     rule("operator/queue/write", Door::Operator, Needs::Nothing),
     rule("operator/outbox/read", Door::Operator, Needs::Nothing),

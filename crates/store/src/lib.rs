@@ -12,7 +12,10 @@ pub mod scan;
 pub mod scope;
 pub mod testing;
 
-pub use cell::{Cell, CellParts, Draft, KeyRange, KeyServices, Keyspace, Opened, Reader, Versioned};
+pub use cell::{
+    Cell, CellParts, Census, Draft, KeyGeneration, KeyRange, KeyServices, Keyspace, Opened, Reader, Sweep,
+    Versioned, Walk,
+};
 pub use codec::{KeyCodec, KeyError, KeyPart, key_bytes};
 pub use commit::{Commit, CommitError, Precondition, Row, RowKey, Write};
 pub use engine::{BoxFuture, Engine, EngineError, Fates, Snapshot};

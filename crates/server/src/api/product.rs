@@ -7,8 +7,8 @@ use super::Handler;
 use crate::http::{Context, Reply};
 use crate::observe::health::Health;
 
-/// For how long a verifier may keep the key set, in seconds.
-const KEYS_MAX_AGE: &str = "public, max-age=300";
+/// For how long a verifier may keep the key set, in seconds: shorter than a new key is known before it signs.
+const KEYS_MAX_AGE: &str = "public, max-age=30";
 
 /// The handler of the operation called `name`.
 #[must_use]
@@ -48,7 +48,7 @@ pub async fn probe(name: &str, health: &Health) -> Result<Reply, ApiError> {
 
 /// The public keys of the cell in which the asked resource lives (RFC 7517).
 async fn keys(context: &Context) -> Result<Reply, ApiError> {
-    let keys = context.resource.tokens().jwks().to_vec();
+    let keys = context.resource.tokens().jwks();
     Ok(Reply::body(StatusCode::OK, keys).header(header::CACHE_CONTROL, KEYS_MAX_AGE))
 }
 

@@ -78,6 +78,10 @@ enum Verb {
     Suppressions(operate::Suppressions),
     /// Who is told of what happens.
     Events(operate::Events),
+    /// Who holds the keys above what is stored, and new ones.
+    Keys(operate::Keys),
+    /// The keys that sign requests.
+    AccessKeys(operate::AccessKeys),
     /// What the server gives up so that nobody gets out of it.
     #[command(subcommand)]
     Sandbox(sandbox::Sandbox),
@@ -131,6 +135,8 @@ fn perform(verb: Verb) -> Result<ExitCode, CliError> {
         Verb::Domains(verb) => block_on(verb.run()),
         Verb::Suppressions(verb) => block_on(verb.run()),
         Verb::Events(verb) => block_on(verb.run()),
+        Verb::Keys(verb) => block_on(verb.run()),
+        Verb::AccessKeys(verb) => block_on(verb.run()),
         Verb::Sandbox(verb) => verb.run(),
         Verb::Version => say(&format!("chancery {}\n", env!("CARGO_PKG_VERSION"))),
     }
@@ -194,6 +200,8 @@ mod tests {
             &["chancery", "domains", "--help"],
             &["chancery", "suppressions", "--help"],
             &["chancery", "events", "--help"],
+            &["chancery", "keys", "--help"],
+            &["chancery", "access-keys", "--help"],
             &["chancery", "sandbox", "probe", "--help"],
         ] {
             let help = Cli::try_parse_from(verb).unwrap_err();

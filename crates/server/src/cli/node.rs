@@ -199,6 +199,11 @@ impl Node {
             Dispatcher::new(state, couriers, intake).run(stop_begun(stop)).await;
             None
         });
+        let (state, ended) = (Arc::clone(self.app.state()), self.stop.clone());
+        tasks.spawn(async move {
+            job::renewal::run(state, SystemRng.id(), stop_begun(ended)).await;
+            None
+        });
         self.hooks.alert(self.alerts, self.app.state(), &self.stop, &mut tasks);
         self.hooks.tell(self.app.state(), &self.stop, &mut tasks);
         self.mail_in.serve(self.app.state(), &self.certificates, &self.stop, &mut tasks);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Personal, Secret};
+use base::{Geography, Personal, Secret};
 use bytes::Bytes;
 use serde_json::json;
 use store::StoreError;
@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use crate::channel::webhook::{HookChannel, HookRequest};
 use crate::directory::ResourceEntry;
 use crate::http::State;
+use crate::service::resources::ResourceError;
 use crate::service::resources::custody::{self, Change, Reach};
 
 /// How often keys are looked at.
@@ -65,6 +66,31 @@ pub async fn look(state: &State, alerts: Option<&Arc<Alerts>>) {
         });
     }
     while looks.join_next().await.is_some() {}
+    look_at_signing_keys(state).await;
+}
+
+/// Learns of signing keys that other nodes made, and ends those that no living token can be of.
+async fn look_at_signing_keys(state: &State) {
+    let mut seen: Vec<&Geography> = Vec::new();
+    for entry in state.directory.resources() {
+        if seen.contains(&entry.geography()) {
+            continue;
+        }
+        seen.push(entry.geography());
+        let looked = async {
+            Ok::<_, ResourceError>((entry.tokens().refresh().await?, entry.tokens().end_former().await?))
+        };
+        match looked.await {
+            Ok((is_new, ended)) if is_new || ended > 0 => {
+                tracing::info!(geography = entry.geography().as_str(), ended, "its signing keys changed");
+            }
+            Ok(_) => {}
+            Err(fault) => {
+                let geography = entry.geography().as_str();
+                tracing::warn!(geography, %fault, "its signing keys cannot be looked after now");
+            }
+        }
+    }
 }
 
 async fn look_at(entry: &ResourceEntry, alerts: Option<&Alerts>) -> Result<(), StoreError> {

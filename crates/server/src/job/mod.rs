@@ -7,6 +7,7 @@ mod erasure;
 pub mod events;
 pub mod mail;
 pub mod outbox;
+pub mod renewal;
 pub mod text;
 
 use std::sync::Arc;

@@ -18,6 +18,7 @@ mod edge;
 mod engines;
 mod events;
 mod identity;
+mod keys;
 mod mail_api;
 mod mail_delivery;
 mod mail_domains;

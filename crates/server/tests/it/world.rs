@@ -207,6 +207,10 @@ impl World {
             "operator.queue.pause" | "operator.queue.resume" | "operator.queue.hurry" => {
                 json!({ "resource": self.test.resource().name() })
             }
+            "operator.keys.hand_over_cell" | "operator.keys.hand_over_resource" => {
+                json!({ "to": "customer" })
+            }
+            "operator.access_keys.regenerate" => json!({ "key": "secondary" }),
             "arm.event_subscriptions.create_or_update" | "operator.events.put" => json!({ "properties": {
                 "destination": {
                     "endpointType": "WebHook", "properties": { "endpointUrl": "https://hooks.example/a?code=secret" },

@@ -10,6 +10,7 @@ mod reader;
 mod record;
 pub(crate) mod resource_keys;
 mod rotation;
+mod walk;
 
 use std::sync::Arc;
 
@@ -21,7 +22,8 @@ pub use range::KeyRange;
 pub use reader::Reader;
 pub use record::{Keyspace, Opened, Versioned};
 pub use resource_keys::MAX_GENERATIONS;
-pub use rotation::{KeyGeneration, STEP_ROWS, Sweep};
+pub use rotation::{KeyGeneration, Sweep};
+pub use walk::{Census, STEP_ROWS, Walk};
 
 use crate::codec::key_bytes;
 use crate::commit::{Commit, Precondition, RowKey, Write};

@@ -2,23 +2,20 @@
 //! re-encryption of what rests under the former ones. Each step is one commit that holds whatever happens beside it, so
 //! that any of them may be repeated after a crash.
 
-use std::ops::Bound;
-
 use base::ResourceId;
 use guard::{OpenError, ScopeKey, Sealed};
+use serde::{Deserialize, Serialize};
 
 use super::keys::{generation_of, resource_row};
 use super::resource_keys::{MAX_GENERATIONS, ResourceKeys};
+use super::walk::Walk;
 use super::{Cell, RESOURCE_KEY};
 use crate::commit::{Commit, Precondition, Row, RowKey, Write};
 use crate::error::StoreError;
 use crate::keyspace::KeyspaceDef;
-use crate::scan::{Direction, Scan};
 
 /// How often a step begins again when another change came first.
 const ATTEMPTS: usize = 16;
-/// How many rows one step of a re-encryption looks at.
-pub const STEP_ROWS: usize = 64;
 
 /// One generation of a resource's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,26 +27,25 @@ pub struct KeyGeneration {
 }
 
 /// Where a re-encryption is: begin with the default, go on until it is [`Sweep::is_over`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sweep {
+    /// How far it is.
+    pub walk: Walk,
     /// The generation that what it looked at rests under now; another one since, and it begins again.
     under: Option<u32>,
-    keyspace: usize,
-    after: Option<Vec<u8>>,
     /// Rows looked at.
     pub seen: u64,
     /// Rows that rested under a former generation, and now rest under the newest.
     pub renewed: u64,
     /// Rows that rest under a former generation and do not open: they are damaged.
     pub damaged: u64,
-    is_over: bool,
 }
 
 impl Sweep {
     /// Whether every row has been looked at.
     #[must_use]
     pub const fn is_over(&self) -> bool {
-        self.is_over
+        self.walk.is_over()
     }
 }
 
@@ -159,7 +155,7 @@ impl Cell {
         Err(StoreError::Conflict)
     }
 
-    /// One step of a re-encryption: looks at up to [`STEP_ROWS`] rows, and seals anew those that rest under a former
+    /// One step of a re-encryption: looks at up to [`super::STEP_ROWS`] rows, and seals anew those that rest under a former
     /// generation. Of content only what is sealed under the resource's own key is opened; all else rests under keys of
     /// scopes, which are wrapped anew.
     ///
@@ -171,27 +167,18 @@ impl Cell {
         if sweep.under != Some(newest) {
             *sweep = Sweep { under: Some(newest), ..Sweep::default() };
         }
-        let Some(def) = self.0.keyspaces.get(sweep.keyspace).copied() else {
-            sweep.is_over = true;
-            return Ok(());
-        };
-        let mut scan = Scan::prefix(def, resource, Vec::new(), Direction::Forward, STEP_ROWS);
-        if let Some(after) = &sweep.after {
-            scan.from = Bound::Excluded(after.clone());
+        // Taken over only when its rows are renewed, so that a step that failed is taken again.
+        let mut walk = sweep.walk.clone();
+        let begins = walk == Walk::default();
+        let Some((def, rows)) = self.walked(resource, &mut walk).await? else { return Ok(()) };
+        if begins {
+            *sweep = Sweep { under: Some(newest), ..Sweep::default() };
         }
-        let rows = self.0.engine.snapshot().await?.scan(&scan).await?;
-        let last = rows.last().map(|row| row.key.clone());
-        let is_whole = rows.len() < STEP_ROWS;
         sweep.seen += rows.len() as u64;
         if def.name != RESOURCE_KEY.name {
             self.renew_rows(resource, &keys, def, rows, sweep).await?;
         }
-        if is_whole {
-            (sweep.keyspace, sweep.after) = (sweep.keyspace + 1, None);
-            sweep.is_over = sweep.keyspace >= self.0.keyspaces.len();
-        } else {
-            sweep.after = last;
-        }
+        sweep.walk = walk;
         Ok(())
     }
 
@@ -292,7 +279,7 @@ impl Cell {
     /// # Errors
     /// When the engine fails, or the keys changed in this very moment ([`StoreError::Conflict`]).
     pub async fn end_generations(&self, resource: ResourceId, sweep: &Sweep) -> Result<usize, StoreError> {
-        if !sweep.is_over || sweep.renewed > 0 || sweep.damaged > 0 {
+        if !sweep.is_over() || sweep.renewed > 0 || sweep.damaged > 0 {
             return Ok(0);
         }
         let mut rows = self.stored_resource_keys(resource).await?;

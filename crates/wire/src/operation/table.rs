@@ -15,6 +15,7 @@ mod numbers;
 mod operator;
 mod operator_email;
 mod operator_events;
+mod operator_keys;
 mod operator_numbers;
 mod operator_outbox;
 mod operator_queue;
@@ -24,7 +25,7 @@ mod product;
 mod services;
 mod sms;
 
-const AREAS: [&[Operation]; 19] = [
+const AREAS: [&[Operation]; 20] = [
     chat::ROWS,
     identity::ROWS,
     product::ROWS,
@@ -43,6 +44,7 @@ const AREAS: [&[Operation]; 19] = [
     operator_smtp::ROWS,
     operator_events::ROWS,
     operator_queue::ROWS,
+    operator_keys::ROWS,
     operator_outbox::ROWS,
 ];
 

@@ -2,6 +2,7 @@
 
 mod email;
 mod events;
+mod keys;
 mod numbers;
 mod outbox;
 mod queue;
@@ -10,6 +11,7 @@ mod smtp;
 
 use std::sync::Arc;
 
+use store::Cell;
 use wire::ApiError;
 
 use super::Handler;
@@ -22,6 +24,7 @@ pub fn handler(name: &str) -> Option<Handler> {
     [
         email::handler,
         events::handler,
+        keys::handler,
         numbers::handler,
         outbox::handler,
         queue::handler,
@@ -38,4 +41,13 @@ fn resource(context: &Context) -> Result<&Arc<ResourceEntry>, ApiError> {
     let all = &context.state.directory;
     let found = all.resources().iter().find(|entry| entry.name().eq_ignore_ascii_case(name));
     found.ok_or_else(|| ApiError::not_found("This server has no resource of this name."))
+}
+
+/// The cell of the geography in the path.
+fn cell(cx: &Context) -> Result<&Cell, ApiError> {
+    let geography = cx.params.get("geography").unwrap_or_default();
+    let all = cx.state.directory.resources();
+    let found = all.iter().find(|entry| entry.geography().as_str() == geography).map(Arc::as_ref);
+    let unknown = || ApiError::not_found("This node serves no such geography.").with_target("geography");
+    found.map(ResourceEntry::cell).ok_or_else(unknown)
 }

@@ -1,18 +1,15 @@
 //! The operator's plane: the inventory of phone numbers, filled from CSV and looked at.
 
-use std::sync::Arc;
-
 use ::http::StatusCode;
 use base::ResourceId;
 use post::numbers::{Offer, csv};
 use serde::{Deserialize, Serialize};
-use store::Cell;
 use wire::error::ErrorDetail;
 use wire::page::next_link;
 use wire::{ApiError, json};
 
+use super::cell;
 use crate::api::Handler;
-use crate::directory::ResourceEntry;
 use crate::http::{Context, Reply};
 use crate::service::numbers::{self, Listed, NumbersError, Standing};
 use crate::service::{busy, unavailable};
@@ -28,15 +25,6 @@ pub(super) fn handler(name: &str) -> Option<Handler> {
         "operator.numbers.offers" => |cx| Box::pin(offers(cx)),
         _ => return None,
     })
-}
-
-/// The cell of the geography in the path.
-fn cell(cx: &Context) -> Result<&Cell, ApiError> {
-    let geography = cx.params.get("geography").unwrap_or_default();
-    let all = cx.state.directory.resources();
-    let found = all.iter().find(|entry| entry.geography().as_str() == geography).map(Arc::as_ref);
-    let unknown = || ApiError::not_found("This node serves no such geography.").with_target("geography");
-    found.map(ResourceEntry::cell).ok_or_else(unknown)
 }
 
 #[derive(Deserialize)]

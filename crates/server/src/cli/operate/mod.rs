@@ -1,7 +1,9 @@
 //! The verbs of whoever runs a server: they ask a running one, by its operator's routes, and show what it says.
 
+mod access_keys;
 mod domains;
 mod events;
+mod keys;
 mod numbers;
 mod outbox;
 mod progress;
@@ -17,8 +19,10 @@ use ::http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
+pub(super) use access_keys::AccessKeys;
 pub(super) use domains::Domains;
 pub(super) use events::Events;
+pub(super) use keys::Keys;
 pub(super) use numbers::Numbers;
 pub(super) use outbox::Outbox;
 pub(super) use queue::Queue;

@@ -62,6 +62,8 @@ pub struct AccessKeys {
     /// When each was last used here, in milliseconds; 0 when it was not.
     used: [AtomicU64; ACCESS_KEYS],
     noted: [AtomicU64; ACCESS_KEYS],
+    /// Whether the configuration says what the first one is.
+    is_first_configured: bool,
 }
 
 impl fmt::Debug for AccessKeys {
@@ -80,7 +82,13 @@ impl AccessKeys {
         let current = RwLock::new(Arc::new(KeySet::open(row, version)?));
         let looked = Mutex::new(Timestamp::EPOCH);
         let none = || [AtomicU64::new(0), AtomicU64::new(0)];
-        Ok(Self { cell, place, current, looked, used: none(), noted: none() })
+        Ok(Self { cell, place, current, looked, used: none(), noted: none(), is_first_configured: false })
+    }
+
+    /// The same, where the configuration says what the first key is.
+    pub(super) const fn with_first_configured(mut self, is_configured: bool) -> Self {
+        self.is_first_configured = is_configured;
+        self
     }
 
     /// The keys as far as this node knows.
@@ -148,8 +156,11 @@ impl AccessKeys {
     /// Makes the key `index` anew. The former one is of no use from here on. Gives the new one.
     ///
     /// # Errors
-    /// [`ResourceError::Unknown`] when there is no such key; or those of the store.
+    /// [`ResourceError::Unknown`] when there is no such key; [`ResourceError::Configured`]; or those of the store.
     pub async fn regenerate(&self, index: usize, act: Act) -> Result<AccessKey, ResourceError> {
+        if index == 0 && self.is_first_configured {
+            return Err(ResourceError::Configured);
+        }
         for _ in 0..ATTEMPTS {
             match self.regenerate_once(index, act).await {
                 Err(ResourceError::Store(StoreError::Conflict)) => {}

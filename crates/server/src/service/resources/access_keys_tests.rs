@@ -124,3 +124,13 @@ async fn two_nodes_that_make_keys_anew_at_once_agree() {
     assert_eq!(stands[0], stands[1]);
     assert!(made.contains(&stands[0]));
 }
+
+#[tokio::test]
+async fn a_first_key_of_the_configuration_is_not_made_anew_behind_its_back() {
+    let test = TestApp::new().await;
+    let given = AccessKey::generate(&*test.rng);
+    let wanted = crate::service::resources::Wanted { name: "set", id: None, first_key: Some(&given) };
+    let made = crate::service::resources::ensure(test.resource().cell(), wanted).await.unwrap();
+    assert!(matches!(made.access_keys.regenerate(0, ACT).await, Err(ResourceError::Configured)));
+    test.hide(made.access_keys.regenerate(1, ACT).await.unwrap().to_base64().expose());
+}

@@ -4,6 +4,7 @@
 mod access_keys;
 pub mod custody;
 mod register;
+pub mod renewal;
 mod rows;
 mod signing;
 
@@ -13,9 +14,10 @@ use thiserror::Error;
 pub use access_keys::{ACCESS_KEYS, AccessKeys, KeyAge, KeySet, LOOK_AGAIN, USE_STEP};
 pub use custody::Custody;
 pub use register::{Resource, Wanted, ensure};
+use renewal::Renewals;
 pub use rows::Register;
 use rows::{Custodies, Former, Uses};
-pub use signing::{CellTokens, SigningKeys};
+pub use signing::{CellTokens, LEAD, SigningKeyAge, SigningKeys};
 
 /// The longest name of a resource (ACS: 63 characters, also the longest DNS label).
 pub const MAX_RESOURCE_NAME: usize = 63;
@@ -37,6 +39,14 @@ pub enum ResourceError {
         /// Where it is.
         keyspace: &'static str,
     },
+    /// There are as many signing keys as there can be.
+    #[error("there are {} signing keys, and none of them can end yet", signing::MOST)]
+    TooManyKeys,
+    /// The next start would end a key made in its place.
+    #[error(
+        "the configuration says what the first access key is: put another one there and start again, or make the second one anew"
+    )]
+    Configured,
     /// No key could be made.
     #[error("the machine could not make a key")]
     NoKey,
@@ -60,7 +70,7 @@ pub fn is_name(name: &str) -> bool {
 #[must_use]
 pub fn keyspaces() -> Vec<&'static KeyspaceDef> {
     use store::Keyspace;
-    vec![Register::DEF, Uses::DEF, Former::DEF, Custodies::DEF, SigningKeys::DEF]
+    vec![Register::DEF, Uses::DEF, Former::DEF, Custodies::DEF, Renewals::DEF, SigningKeys::DEF]
 }
 
 #[cfg(test)]

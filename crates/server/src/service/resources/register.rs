@@ -51,7 +51,11 @@ pub async fn ensure(cell: &Cell, wanted: Wanted<'_>) -> Result<Resource, Resourc
     for _ in 0..ATTEMPTS {
         match ensure_once(cell, place, wanted).await {
             Err(ResourceError::Store(StoreError::Conflict)) => {}
-            done => return done,
+            Err(fault) => return Err(fault),
+            Ok(mut made) => {
+                made.access_keys = made.access_keys.with_first_configured(wanted.first_key.is_some());
+                return Ok(made);
+            }
         }
     }
     Err(StoreError::Conflict.into())

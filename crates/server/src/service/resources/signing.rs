@@ -2,7 +2,8 @@
 //! node of the cell reads them from the store, so each verifies what the others signed.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use base::{ResourceId, Timestamp};
 use guard::token::{Claims, TokenError, TokenSigner, TokenVerifier};
@@ -10,11 +11,18 @@ use serde::{Deserialize, Serialize};
 use store::{Cell, Class, Direction, KeyRange, Keyspace, KeyspaceDef, Opened, Scope, StoreError};
 
 use super::ResourceError;
+use crate::service::audit::{self, Act, Actor, Target};
 
 /// How often a start that races with another node's is tried again.
 const ATTEMPTS: usize = 8;
-/// Signing keys read at start; the newest signs, all verify.
-const MOST: usize = 16;
+/// The most signing keys at once; all verify.
+pub(super) const MOST: usize = 16;
+/// How long a new key is known before it signs: longer than a node takes to learn of it, and than a JWK set is kept.
+pub const LEAD: Duration = Duration::from_secs(60);
+/// The longest that a token lives (ACS: 24 hours).
+pub(super) const LONGEST_TOKEN: Duration = Duration::from_secs(24 * 60 * 60);
+/// The first key is made by no act.
+const NO_ACT: Act = Act { name: None, by: Actor::Operator };
 
 /// A cell's signing keys by their number, under [`ResourceId::CELL`].
 pub struct SigningKeys;
@@ -43,16 +51,44 @@ impl fmt::Debug for SigningKeyRow {
     }
 }
 
-/// What signs and verifies the user tokens of one cell.
-pub struct CellTokens {
+/// One key, and from when on it signs.
+struct Signer {
+    number: u32,
+    signs_from: Timestamp,
     signer: TokenSigner,
+}
+
+/// The keys of one moment, the newest first.
+struct Keys {
+    signers: Vec<Signer>,
     verifier: TokenVerifier,
     jwks: Vec<u8>,
 }
 
+/// A signing key, as far as it may be told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SigningKeyAge {
+    /// Its number; the greatest is the newest.
+    pub number: u32,
+    /// Its id in tokens and in the JWK set.
+    pub kid: String,
+    /// From when on it signs.
+    pub signs_from: Timestamp,
+    /// Until when its tokens are accepted; `None` while no newer one is there.
+    pub verifies_until: Option<Timestamp>,
+}
+
+/// What signs and verifies the user tokens of one cell.
+pub struct CellTokens {
+    cell: Cell,
+    keys: RwLock<Arc<Keys>>,
+}
+
 impl fmt::Debug for CellTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CellTokens").field("kid", &self.signer.kid()).finish_non_exhaustive()
+        let keys = self.keys();
+        let kids: Vec<_> = keys.signers.iter().map(|one| one.signer.kid()).collect();
+        f.debug_struct("CellTokens").field("kids", &kids).finish_non_exhaustive()
     }
 }
 
@@ -64,44 +100,109 @@ impl CellTokens {
     pub async fn open(cell: &Cell) -> Result<Self, ResourceError> {
         cell.create_resource_key(ResourceId::CELL).await?;
         for _ in 0..ATTEMPTS {
-            match Self::open_once(cell).await {
+            let Some(keys) = read(cell).await? else {
+                match make(cell, 1, NO_ACT).await {
+                    Ok(()) | Err(ResourceError::Store(StoreError::Conflict)) => continue,
+                    Err(fault) => return Err(fault),
+                }
+            };
+            return Ok(Self { cell: cell.clone(), keys: RwLock::new(Arc::new(keys)) });
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Learns of keys that another node made or ended. Gives whether there was one.
+    ///
+    /// # Errors
+    /// [`ResourceError`]; the keys stay as they were.
+    pub async fn refresh(&self) -> Result<bool, ResourceError> {
+        let known: Vec<u32> = self.keys().signers.iter().map(|one| one.number).collect();
+        let mut reader = self.cell.read(ResourceId::CELL).await?;
+        let rows = reader.scan_keys::<SigningKeys>(KeyRange::all(), Direction::Backward, MOST).await?;
+        drop(reader);
+        if rows.iter().map(|(number, ..)| *number).eq(known) {
+            return Ok(false);
+        }
+        let Some(keys) = read(&self.cell).await? else { return Ok(false) };
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        Ok(true)
+    }
+
+    /// Makes a new key. It signs after [`LEAD`], when every node and whoever reads the JWK set knows it; tokens of the
+    /// former ones are accepted for as long as a token can live.
+    ///
+    /// # Errors
+    /// [`ResourceError::TooManyKeys`]; [`ResourceError`].
+    pub async fn rotate(&self, act: Act) -> Result<(), ResourceError> {
+        for _ in 0..ATTEMPTS {
+            self.refresh().await?;
+            let keys = self.keys();
+            if keys.signers.len() >= MOST {
+                return Err(ResourceError::TooManyKeys);
+            }
+            let number = keys.signers.first().map_or(1, |newest| newest.number + 1);
+            match make(&self.cell, number, act).await {
                 Err(ResourceError::Store(StoreError::Conflict)) => {}
-                done => return done,
+                made => {
+                    made?;
+                    self.refresh().await?;
+                    return Ok(());
+                }
             }
         }
         Err(StoreError::Conflict.into())
     }
 
-    async fn open_once(cell: &Cell) -> Result<Self, ResourceError> {
-        let mut reader = cell.read(ResourceId::CELL).await?;
-        let rows = reader.scan::<SigningKeys>(KeyRange::all(), Direction::Backward, MOST).await?;
-        drop(reader);
-        let bad = || ResourceError::Key { keyspace: SigningKeys::DEF.name };
-        let mut signers = Vec::new();
-        for (_, row) in rows {
-            let Opened::Value(row) = row else { return Err(bad()) };
-            signers.push(TokenSigner::from_pkcs8(&row.value.pkcs8).map_err(|_| bad())?);
+    /// Ends keys none of whose tokens can be alive. Gives how many.
+    ///
+    /// # Errors
+    /// [`ResourceError`]; what was not ended is the next time.
+    pub async fn end_former(&self) -> Result<usize, ResourceError> {
+        let now = self.cell.clock().now();
+        let over: Vec<u32> = self
+            .ages()
+            .iter()
+            .filter(|key| key.verifies_until.is_some_and(|until| until <= now))
+            .map(|key| key.number)
+            .collect();
+        if over.is_empty() {
+            return Ok(0);
         }
-        if signers.is_empty() {
-            let signer = TokenSigner::generate().map_err(|_| ResourceError::NoKey)?;
-            let row =
-                SigningKeyRow { created_on: cell.clock().now(), pkcs8: signer.to_pkcs8().expose().clone() };
-            let mut draft = cell.draft(ResourceId::CELL).await?;
-            draft.expect_absent::<SigningKeys>(&1);
-            draft.put_in_resource::<SigningKeys>(&1, &row, &[])?;
-            draft.commit().await?;
-            signers.push(signer);
-        }
-        let keys: Vec<_> = signers.iter().map(TokenSigner::jwk).collect();
-        let jwks = serde_json::json!({ "keys": keys }).to_string().into_bytes();
-        let verifier = TokenVerifier::from_signers(&signers.iter().collect::<Vec<_>>());
-        Ok(Self { signer: signers.swap_remove(0), verifier, jwks })
+        let mut draft = self.cell.draft(ResourceId::CELL).await?;
+        over.iter().for_each(|number| draft.delete::<SigningKeys>(number));
+        let act = Act { name: Some("cell.end_signing_key"), by: Actor::Operator };
+        audit::record(&mut draft, act, Target::Resource(ResourceId::CELL), now, &**self.cell.rng())?;
+        draft.commit().await?;
+        self.refresh().await?;
+        Ok(over.len())
+    }
+
+    /// The keys there are, the newest first.
+    #[must_use]
+    pub fn ages(&self) -> Vec<SigningKeyAge> {
+        let keys = self.keys();
+        let newer = std::iter::once(None).chain(keys.signers.iter().map(|one| Some(one.signs_from)));
+        let ages = keys.signers.iter().zip(newer).map(|(one, newer)| SigningKeyAge {
+            number: one.number,
+            kid: one.signer.kid().to_owned(),
+            signs_from: one.signs_from,
+            verifies_until: newer.map(|from| from.plus(LONGEST_TOKEN).plus(LEAD)),
+        });
+        ages.collect()
     }
 
     /// Signs a token.
     #[must_use]
     pub fn sign(&self, claims: &Claims) -> String {
-        self.signer.sign(claims)
+        let keys = self.keys();
+        let ripe = keys.signers.iter().find(|one| one.signs_from <= claims.issued_at);
+        // A clock that went back finds none: the oldest is known to everybody.
+        let one = ripe.or_else(|| keys.signers.last());
+        one.map(|one| one.signer.sign(claims)).unwrap_or_default()
     }
 
     /// What `token` says, when one of the cell's keys signed it and it has not expired.
@@ -109,79 +210,54 @@ impl CellTokens {
     /// # Errors
     /// [`TokenError`].
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Claims>, TokenError> {
-        self.verifier.verify(token, now)
+        self.keys().verifier.verify(token, now)
     }
 
     /// The public keys as a JWK set (RFC 7517).
     #[must_use]
-    pub fn jwks(&self) -> &[u8] {
-        &self.jwks
+    pub fn jwks(&self) -> Vec<u8> {
+        self.keys().jwks.clone()
     }
+}
+
+/// The keys as they are stored; `None` when there is none.
+async fn read(cell: &Cell) -> Result<Option<Keys>, ResourceError> {
+    let mut reader = cell.read(ResourceId::CELL).await?;
+    let rows = reader.scan::<SigningKeys>(KeyRange::all(), Direction::Backward, MOST).await?;
+    drop(reader);
+    let bad = || ResourceError::Key { keyspace: SigningKeys::DEF.name };
+    let mut signers = Vec::new();
+    for (number, row) in rows {
+        let Opened::Value(row) = row else { return Err(bad()) };
+        let signer = TokenSigner::from_pkcs8(&row.value.pkcs8).map_err(|_| bad())?;
+        signers.push(Signer { number, signs_from: row.value.created_on.plus(LEAD), signer });
+    }
+    // There was nobody who had to learn of the first one.
+    if let Some(oldest) = signers.last_mut() {
+        oldest.signs_from = oldest.signs_from.minus(LEAD);
+    }
+    if signers.is_empty() {
+        return Ok(None);
+    }
+    let public: Vec<_> = signers.iter().map(|one| one.signer.jwk()).collect();
+    let jwks = serde_json::json!({ "keys": public }).to_string().into_bytes();
+    let verifier = TokenVerifier::from_signers(&signers.iter().map(|one| &one.signer).collect::<Vec<_>>());
+    Ok(Some(Keys { signers, verifier, jwks }))
+}
+
+/// Makes the key of that number, unless there is one.
+async fn make(cell: &Cell, number: u32, act: Act) -> Result<(), ResourceError> {
+    let signer = TokenSigner::generate().map_err(|_| ResourceError::NoKey)?;
+    let now = cell.clock().now();
+    let row = SigningKeyRow { created_on: now, pkcs8: signer.to_pkcs8().expose().clone() };
+    let mut draft = cell.draft(ResourceId::CELL).await?;
+    draft.expect_absent::<SigningKeys>(&number);
+    draft.put_in_resource::<SigningKeys>(&number, &row, &[])?;
+    audit::record(&mut draft, act, Target::Resource(ResourceId::CELL), now, &**cell.rng())?;
+    draft.commit().await?;
+    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use base::{Clock, UserId};
-    use guard::token::Scopes;
-
-    use super::*;
-    use crate::testing::{START, TestApp};
-
-    fn claims(test: &TestApp) -> Claims {
-        Claims {
-            resource: test.resource().id(),
-            geography: test.resource().geography().clone(),
-            user: UserId::mint(&*test.rng),
-            scopes: Scopes::CHAT,
-            issued_at: START,
-            expires_at: START.plus(Duration::from_secs(60)),
-            epoch: 3,
-        }
-    }
-
-    #[tokio::test]
-    async fn every_node_of_a_cell_verifies_what_another_signed() {
-        let test = TestApp::new().await;
-        let (one, other) =
-            (test.resource().tokens(), CellTokens::open(test.resource().cell()).await.unwrap());
-        let claims = claims(&test);
-        let token = one.sign(&claims);
-        assert_eq!(*other.verify(&token, test.clock.now()).unwrap(), claims);
-        assert_eq!(one.jwks(), other.jwks());
-        assert!(test.abroad().tokens().verify(&token, test.clock.now()).is_err(), "another cell does not");
-    }
-
-    #[tokio::test]
-    async fn the_newest_key_signs_and_older_ones_still_verify() {
-        let test = TestApp::new().await;
-        let cell = test.resource().cell();
-        let claims = claims(&test);
-        let old = test.resource().tokens().sign(&claims);
-        let next = TokenSigner::generate().unwrap();
-        let row = SigningKeyRow { created_on: START, pkcs8: next.to_pkcs8().expose().clone() };
-        assert!(!format!("{row:?}").contains("pkcs8"));
-        let mut draft = cell.draft(ResourceId::CELL).await.unwrap();
-        draft.put_in_resource::<SigningKeys>(&2, &row, &[]).unwrap();
-        draft.commit().await.unwrap();
-        let both = CellTokens::open(cell).await.unwrap();
-        assert!(both.verify(&old, START).is_ok());
-        let new = both.sign(&claims);
-        assert!(test.resource().tokens().verify(&new, START).is_err(), "who has not seen the new key");
-        assert!(format!("{both:?}").contains(next.kid()), "signed by the newest");
-        let keys: serde_json::Value = serde_json::from_slice(both.jwks()).unwrap();
-        assert_eq!(keys["keys"].as_array().map(Vec::len), Some(2));
-    }
-
-    #[tokio::test]
-    async fn two_first_starts_at_once_agree_on_one_key() {
-        let test = TestApp::new().await;
-        let cell = test.abroad().cell();
-        let mut draft = cell.draft(ResourceId::CELL).await.unwrap();
-        draft.delete::<SigningKeys>(&1);
-        draft.commit().await.unwrap();
-        let (one, other) = tokio::join!(CellTokens::open(cell), CellTokens::open(cell));
-        assert_eq!(one.unwrap().jwks(), other.unwrap().jwks());
-    }
-}
+#[path = "signing_tests.rs"]
+mod tests;

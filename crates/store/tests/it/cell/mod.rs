@@ -5,6 +5,7 @@ mod erasure;
 mod keys;
 mod records;
 mod rotation;
+mod walk;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
