@@ -83,19 +83,21 @@ class Resource:
     def signed(self, method, path, body=b"", headers=None, expect=None):
         """A request under the access key."""
         body = encode(body)
+        return self.request(method, path, body, {**self.signature(method, path, body), **(headers or {})}, expect)
+
+    def signature(self, method, path, body):
+        """The headers that sign a request."""
         date = formatdate(usegmt=True)
         digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
         text = f"{method}\n{path}\n{date};{self.authority};{digest}"
         mac = hmac.new(base64.b64decode(self.access_key), text.encode(), hashlib.sha256).digest()
         signature = base64.b64encode(mac).decode()
-        sent = {
+        return {
             "x-ms-date": date,
             "x-ms-content-sha256": digest,
             "Authorization": f"HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature={signature}",
             "Content-Type": "application/json",
-            **(headers or {}),
         }
-        return self.request(method, path, body, sent, expect)
 
     def operator(self, method, path, body=None, expect=None):
         """What the operator's plane answers, parsed."""

@@ -1,7 +1,7 @@
 """Moto as AWS KMS on a port of this machine, with what it lacks: keys that are disabled or wait for deletion refuse, and a
 key that did not encrypt says so, as AWS documents (Encrypt and Decrypt, errors). Everything else is moto's.
 
-usage: cloud.py FILE. Writes "PORT KEY KEY KEY" into FILE once it answers, and serves until it is ended.
+usage: cloud.py FILE. Writes "PORT KEY KEY..." into FILE once it answers, and serves until it is ended.
 """
 
 import os
@@ -45,7 +45,7 @@ def main():
     server.start()
     _, port = server.get_host_and_port()
     client = boto3.client("kms", endpoint_url=f"http://127.0.0.1:{port}")
-    keys = [client.create_key(Description=f"test {number}")["KeyMetadata"]["KeyId"] for number in range(3)]
+    keys = [client.create_key(Description=f"test {number}")["KeyMetadata"]["KeyId"] for number in range(5)]
     target = pathlib.Path(sys.argv[1])
     partial = target.with_suffix(".part")
     partial.write_text(" ".join([str(port), *keys]))

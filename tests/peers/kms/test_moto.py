@@ -12,7 +12,7 @@ from kept import GEOGRAPHY, Kept, arguments
 from acs import escaped
 from peers import Peers
 
-PORT, _, _, KEY = os.environ["CHANCERY_TEST_MOTO"].split()
+PORT, _, _, KEY, *_ = os.environ["CHANCERY_TEST_MOTO"].split()
 ENDPOINT = f"http://127.0.0.1:{PORT}/"
 # How long keys are used from memory (docs/security.md), and a little for the test itself.
 BITES_WITHIN = 60 + 5

@@ -15,6 +15,9 @@ use crate::error::StoreError;
 use crate::group::{Observer, Pending};
 use crate::scope::{KeyCache, Scope, ScopeHandle};
 
+/// How often a commit is sealed anew when keys are superseded meanwhile.
+const RESEALS: usize = 8;
+
 /// A commit being built. Dropping it writes nothing.
 pub struct Draft {
     cell: Cell,
@@ -205,13 +208,68 @@ impl Draft {
         Ok(cell.0.group.submit_observed(commit, observer)?)
     }
 
-    /// Submits, and waits until the commit is durable.
+    /// Submits, and waits until the commit is durable. When a resource's own key was superseded in this very moment, what
+    /// was sealed under it is sealed under the newest, and submitted again.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when something expected did not hold, and those of [`Draft::submit`];
     /// [`StoreError::Unavailable`] when it cannot be said whether it happened.
     pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.submit()?.await?)
+        let mut draft = self;
+        for _ in 0..RESEALS {
+            if draft.own.is_empty() {
+                break;
+            }
+            let again = draft.again();
+            let first_own = draft.commit.preconditions.len() + draft.used.len();
+            match draft.submit()?.await {
+                Err(CommitError::Conflict { precondition }) if precondition >= first_own => {
+                    draft = again.resealed().await?;
+                }
+                fate => return Ok(fate?),
+            }
+        }
+        Ok(draft.submit()?.await?)
+    }
+
+    /// The same steps once more.
+    fn again(&self) -> Self {
+        Self {
+            cell: self.cell.clone(),
+            resource: self.resource,
+            keys: Arc::clone(&self.keys),
+            commit: self.commit.clone(),
+            own: self.own.clone(),
+            used: self.used.clone(),
+            created: self.created.clone(),
+            destroyed: self.destroyed.clone(),
+        }
+    }
+
+    /// The same steps under the newest keys of the resources themselves.
+    async fn resealed(mut self) -> Result<Self, StoreError> {
+        let former = std::mem::take(&mut self.own);
+        for (owner, generation, _) in former {
+            let keys = self.cell.resource_keys(owner).await?;
+            let own = (owner, keys.newest().generation(), keys.version());
+            if !self.own.contains(&own) {
+                self.own.push(own);
+            }
+            if own.1 == generation {
+                // Only its holder changed.
+                continue;
+            }
+            let old = keys.of(generation).ok_or(StoreError::Conflict)?;
+            for write in &mut self.commit.writes {
+                if let Write::Put(name, sealed) = write
+                    && name.resource == owner
+                    && let Some(anew) = self.cell.renewed(name, sealed, old, keys.newest())?
+                {
+                    *sealed = anew;
+                }
+            }
+        }
+        Ok(self)
     }
 
     fn name<K: Keyspace>(&self, key: &K::Key) -> RowKey {

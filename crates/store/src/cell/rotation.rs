@@ -239,7 +239,7 @@ impl Cell {
         name: &RowKey,
         value: Sealed,
     ) -> Result<Option<Commit>, StoreError> {
-        let Some(sealed) = self.sealed_anew(name.resource, keys, name, &value)? else { return Ok(None) };
+        let Some(sealed) = self.sealed_anew(keys, name, &value)? else { return Ok(None) };
         let newest = resource_row(name.resource, keys.newest().generation());
         Ok(Some(Commit {
             // By its value: a row that was deleted and made again meanwhile must not get its former life back.
@@ -254,18 +254,30 @@ impl Cell {
     /// The value under the newest key, when it rests under a former one of the resource's own.
     fn sealed_anew(
         &self,
-        resource: ResourceId,
         keys: &ResourceKeys,
         name: &RowKey,
         value: &Sealed,
     ) -> Result<Option<Sealed>, StoreError> {
         let damaged = StoreError::Corrupt { keyspace: name.keyspace.name };
-        let header = value.header().map_err(|_| damaged.clone())?;
-        let Some(former) = keys.older().find(|key| key.generation() == header.generation) else {
+        let header = value.header().map_err(|_| damaged)?;
+        let former = keys.older().find(|key| key.generation() == header.generation);
+        former.map_or(Ok(None), |former| self.renewed(name, value, former, keys.newest()))
+    }
+
+    /// What is sealed under `former`, under `newest`; `None` when another key seals it.
+    pub(super) fn renewed(
+        &self,
+        name: &RowKey,
+        value: &Sealed,
+        former: &ScopeKey,
+        newest: &ScopeKey,
+    ) -> Result<Option<Sealed>, StoreError> {
+        let damaged = StoreError::Corrupt { keyspace: name.keyspace.name };
+        if value.header().map_err(|_| damaged.clone())?.generation != former.generation() {
             return Ok(None);
-        };
-        let place = self.place(resource, name.keyspace.name, &name.key, &[]);
-        match former.renew(keys.newest(), &*self.0.rng, &place, value) {
+        }
+        let place = self.place(name.resource, name.keyspace.name, &name.key, &[]);
+        match former.renew(newest, &*self.0.rng, &place, value) {
             Ok(sealed) => Ok(Some(sealed?)),
             // Of a scope whose key happens to have the same number.
             Err(OpenError::WrongKey) => Ok(None),

@@ -138,10 +138,7 @@ async fn a_new_generation_seals_and_the_former_still_opens() {
     world.send(0, 1, "old").await.unwrap();
     put_topic(&other, resource, thread, "old").await.unwrap();
     assert_eq!(cell.begin_generation(resource).await, Ok(2));
-    // The other node still knows the first alone: what it would seal under it does not happen, and then it knows better.
-    let stale = put_topic(&other, resource, thread, "lost").await;
-    assert_eq!(stale, Err(StoreError::Conflict));
-    assert_eq!(topic(&other, &world).await, Some("old".into()));
+    // The other node still knows the first alone: what it sealed under it does not happen, and is sealed anew.
     put_topic(&other, resource, thread, "new").await.unwrap();
     assert_eq!(generations(&world, &TOPIC).await, [2]);
     assert_eq!(topic(cell, &world).await, Some("new".into()));
@@ -151,6 +148,62 @@ async fn a_new_generation_seals_and_the_former_still_opens() {
     assert_eq!(of_scopes, [1, 2]);
     for (n, expected) in [(1, "old"), (2, "new")] {
         assert_eq!(text(world.read(n).await), Some(expected.into()));
+    }
+}
+
+#[tokio::test]
+async fn a_commit_is_sealed_anew_only_when_its_keys_were_superseded_and_all_else_holds() {
+    let world = World::new().await;
+    let (cell, resource, thread) = (&world.cell, world.resource, world.thread);
+    let other = world.again().await;
+    put_topic(&other, resource, thread, "one").await.unwrap();
+    let drafted = async |topic: &str, version: u64| {
+        let mut draft = other.draft(resource).await.unwrap();
+        draft.expect_version::<Topic>(&thread, version);
+        draft.put_in_resource::<Topic>(&thread, &(topic.to_owned(), 1), b"").unwrap();
+        draft
+    };
+    let (superseded, wrong) = (drafted("two", 1).await, drafted("never", 7).await);
+    let at_once = drafted("at once", 1).await;
+    cell.begin_generation(resource).await.unwrap();
+    cell.hand_over(resource, "vault").await.unwrap();
+    assert_eq!(wrong.commit().await, Err(StoreError::Conflict), "what was expected does not hold");
+    let fate = at_once.submit().unwrap().await;
+    assert!(
+        matches!(fate, Err(store::CommitError::Conflict { precondition: 1 })),
+        "who does not wait is told"
+    );
+    superseded.commit().await.unwrap();
+    assert_eq!((topic(cell, &world).await, generations(&world, &TOPIC).await), (Some("two".into()), vec![2]));
+    // Another holder alone changes no key, and a new scope is wrapped as everything else.
+    let mut draft = drafted("three", 2).await;
+    let scope = draft.new_scope_key(world.scope(1)).unwrap();
+    assert_eq!(*scope.scope(), world.scope(1));
+    cell.hand_over(resource, ROOT).await.unwrap();
+    cell.begin_generation(resource).await.unwrap();
+    draft.commit().await.unwrap();
+    assert_eq!(generations(&world, &SCOPE_KEY).await, [3]);
+    let mut reader = world.again().await.read(resource).await.unwrap();
+    assert!(reader.scope_key(&world.scope(1)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn steps_of_two_resources_are_sealed_anew_together() {
+    let world = World::new().await;
+    let (cell, resource, thread) = (&world.cell, world.resource, world.thread);
+    let other = world.again().await;
+    let mut draft = other.draft(resource).await.unwrap();
+    draft.put_in_resource::<Topic>(&thread, &("tenant".to_owned(), 1), b"").unwrap();
+    let mut register = other.draft(ResourceId::CELL).await.unwrap();
+    register.put_in_resource::<Topic>(&thread, &("cell".to_owned(), 1), b"").unwrap();
+    draft.join(register).unwrap();
+    for id in [resource, ResourceId::CELL] {
+        cell.begin_generation(id).await.unwrap();
+    }
+    draft.commit().await.unwrap();
+    for (id, expected) in [(resource, "tenant"), (ResourceId::CELL, "cell")] {
+        let found = world.again().await.read(id).await.unwrap().get::<Topic>(&thread).await.unwrap().unwrap();
+        assert_eq!(found.value.0, expected);
     }
 }
 
