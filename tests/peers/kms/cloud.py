@@ -36,6 +36,19 @@ def guarded(method):
     return call
 
 
+def scheduled(method):
+    """The same, but that a window of 30 days, the longest, is over at once: the key is gone."""
+
+    def call(self, key_id, pending_window_in_days):
+        when = method(self, key_id, pending_window_in_days)
+        if pending_window_in_days == 30:
+            del self.keys[self.get_key_id(key_id)]
+        return when
+
+    return call
+
+
+KmsBackend.schedule_key_deletion = scheduled(KmsBackend.schedule_key_deletion)
 KmsBackend.encrypt = guarded(KmsBackend.encrypt)
 KmsBackend.decrypt = guarded(KmsBackend.decrypt)
 
@@ -45,7 +58,7 @@ def main():
     server.start()
     _, port = server.get_host_and_port()
     client = boto3.client("kms", endpoint_url=f"http://127.0.0.1:{port}")
-    keys = [client.create_key(Description=f"test {number}")["KeyMetadata"]["KeyId"] for number in range(5)]
+    keys = [client.create_key(Description=f"test {number}")["KeyMetadata"]["KeyId"] for number in range(6)]
     target = pathlib.Path(sys.argv[1])
     partial = target.with_suffix(".part")
     partial.write_text(" ".join([str(port), *keys]))

@@ -1,4 +1,4 @@
-"""A server whose root key is kept by a key service that is not ours."""
+"""A server whose root key, or whose resource's key, is kept by a key service that is not ours."""
 
 import argparse
 import base64
@@ -28,6 +28,8 @@ class Kept(Server):
     """`chancery serve` over SQLite, whose root key is where `kms` says."""
 
     kms = ""
+    # More of the cell, and of its resource.
+    cell = resource_lines = ""
     read = write = ()
     secrets = {}
 
@@ -65,6 +67,7 @@ write = {json.dumps([str(path) for path in self.write])}
 geography = "{GEOGRAPHY}"
 engine = {{ kind = "sqlite", path = "{self.data}/cells/{GEOGRAPHY}/store.sqlite" }}
 kms = {{ {self.kms.format(folder=self.folder)} }}
+{self.cell.format(folder=self.folder)}
 [cell.mail]
 hostname = "localhost"
 smart_host = "127.0.0.1:{self.peers.mail.port}"
@@ -75,6 +78,7 @@ name = "home"
 geography = "{GEOGRAPHY}"
 access_keys = ["file:{self.folder}/key"]
 text_senders = ["*", "US:55555"]
+{self.resource_lines}
 """
         )
         self.ca_file = str(self.data / "ca" / "ca.pem")
