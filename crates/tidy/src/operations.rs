@@ -13,7 +13,7 @@ const BEGIN: &str = "<!-- generated:operations -->\n";
 const END: &str = "<!-- /generated:operations -->";
 
 /// The areas of the table, in the order of the page, with their names.
-const AREAS: [(&str, &str); 19] = [
+const AREAS: [(&str, &str); 20] = [
     ("identity", "Identity"),
     ("chat", "Chat"),
     ("sms", "SMS"),
@@ -32,6 +32,7 @@ const AREAS: [(&str, &str); 19] = [
     ("outbox", "Development outbox"),
     ("events", "Events"),
     ("token", "Tokens"),
+    ("certificate", "Certificates"),
     ("health", "Health"),
 ];
 

@@ -28,10 +28,11 @@ def tearDownModule():
 class Scanned(unittest.TestCase):
     """By scanners."""
 
-    def test_testssl_finds_nothing_above_low(self):
-        report = world.folder / "testssl.json"
+    def scan(self, port, authority, name):
+        """What testssl.sh finds at a port."""
+        report = world.folder / f"{name}.json"
         line = ["testssl", "--quiet", "--color", "0", "--ip", "127.0.0.1", "--jsonfile", str(report)]
-        line += ["--add-ca", str(world.folder / "ca.pem"), f"localhost:{world.port}"]
+        line += ["--add-ca", str(authority), f"localhost:{port}"]
         subprocess.run(line, capture_output=True, timeout=600, check=False)
         found = json.loads(report.read_text())
         known = {each["id"]: each for each in found}
@@ -42,6 +43,23 @@ class Scanned(unittest.TestCase):
             self.assertIn("not offered", known[old]["finding"], old)
         bad = [f"{each['severity']} {each['id']}: {each['finding']}" for each in found if each["severity"] in TOO_MUCH]
         self.assertEqual(bad, [])
+
+    def test_testssl_finds_nothing_above_low(self):
+        self.scan(world.port, world.folder / "ca.pem", "operators")
+
+    def test_testssl_finds_nothing_above_low_at_the_default_listener(self):
+        data, ready = world.folder / "dev", world.folder / "dev.json"
+        line = [os.environ["CHANCERY_BIN"], "dev", "--data", str(data), "--ready-file", str(ready)]
+        line += ["--port", "0", "--smtp-port", "0", "--bounce-port", "0"]
+        with open(world.folder / "dev.log", "wb") as log, subprocess.Popen(line, stdout=log, stderr=log) as server:
+            try:
+                deadline = time.monotonic() + 60
+                while not ready.exists() and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                said = json.loads(ready.read_text())
+                self.scan(int(said["endpoint"].rstrip("/").rsplit(":", 1)[1]), said["caFile"], "default")
+            finally:
+                server.terminate()
 
     def test_old_protocols_are_refused(self):
         for version in ("-tls1", "-tls1_1"):

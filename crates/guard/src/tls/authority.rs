@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use base::{Secret, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, PublicKeyData as _, SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlDistributionPoint,
+    DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    PublicKeyData as _, SanType, SerialNumber,
 };
 use time::OffsetDateTime;
 
@@ -31,6 +32,7 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
     key: Secret<String>,
+    revocations_at: Option<String>,
 }
 
 /// A certificate chain, leaf first, and the key of its leaf.
@@ -53,7 +55,8 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().map_err(|_| TlsError::Library)?;
         let certificate = params.self_signed(&key).map_err(|_| TlsError::Library)?.pem();
-        Ok(Self { certificate, key: Secret::new(key.serialize_pem()), issuer: Issuer::new(params, key) })
+        let kept = Secret::new(key.serialize_pem());
+        Ok(Self { certificate, key: kept, issuer: Issuer::new(params, key), revocations_at: None })
     }
 
     /// An authority that was kept.
@@ -73,7 +76,32 @@ impl Authority {
         }
         let kept = Secret::new(key.to_owned());
         let issuer = Issuer::from_ca_cert_pem(certificate, pair).map_err(|_| TlsError::Certificate)?;
-        Ok(Self { issuer, certificate: certificate.to_owned(), key: kept })
+        Ok(Self { issuer, certificate: certificate.to_owned(), key: kept, revocations_at: None })
+    }
+
+    /// The same; its certificates say that the list of those that were revoked is at `url`.
+    #[must_use]
+    pub fn with_revocations_at(mut self, url: &str) -> Self {
+        self.revocations_at = Some(url.to_owned());
+        self
+    }
+
+    /// The list of its revoked certificates (RFC 5280, section 5) in DER, good for as long as a certificate that is made
+    /// now. It is empty: whose server key may be known to others makes a new authority.
+    ///
+    /// # Errors
+    /// When the crypto library fails.
+    pub fn revocations(&self, now: Timestamp) -> Result<Vec<u8>, TlsError> {
+        let list = CertificateRevocationListParams {
+            this_update: date(now.minus(HEAD_START))?,
+            next_update: date(now.minus(HEAD_START).plus(LEAF_LIFE))?,
+            crl_number: SerialNumber::from(now.as_secs()),
+            issuing_distribution_point: None,
+            revoked_certs: Vec::new(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let signed = list.signed_by(&self.issuer).map_err(|_| TlsError::Library)?;
+        Ok(signed.der().to_vec())
     }
 
     /// Its certificate: what clients must trust.
@@ -108,6 +136,8 @@ impl Authority {
         params.is_ca = IsCa::ExplicitNoCa;
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        let point = self.revocations_at.iter().map(|url| CrlDistributionPoint { uris: vec![url.clone()] });
+        params.crl_distribution_points.extend(point);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate().map_err(|_| TlsError::Library)?;
         let leaf = params.signed_by(&key, &self.issuer).map_err(|_| TlsError::Library)?.pem();

@@ -17,6 +17,7 @@ pub fn handler(name: &str) -> Option<Handler> {
         "health.live" => |c| Box::pin(live(c)),
         "health.ready" => |c| Box::pin(ready(c)),
         "token.keys" => |c| Box::pin(keys(c)),
+        "certificate.revocations" => |c| Box::pin(async { revocations(c) }),
         _ => return None,
     };
     Some(handler)
@@ -50,6 +51,16 @@ pub async fn probe(name: &str, health: &Health) -> Result<Reply, ApiError> {
 async fn keys(context: &Context) -> Result<Reply, ApiError> {
     let keys = context.resource.tokens().jwks();
     Ok(Reply::body(StatusCode::OK, keys).header(header::CACHE_CONTROL, KEYS_MAX_AGE))
+}
+
+/// The certificates that the server's own authority revoked (RFC 5280, section 4.2.1.13; media type of RFC 2585).
+fn revocations(context: &Context) -> Result<Reply, ApiError> {
+    let list = context.state.revocations.as_ref();
+    let list =
+        list.ok_or_else(|| ApiError::not_found("This server has no certificate authority of its own."))?;
+    Ok(Reply::body(StatusCode::OK, list.to_vec())
+        .header(header::CONTENT_TYPE, "application/pkix-crl")
+        .header(header::CACHE_CONTROL, "public, max-age=3600"))
 }
 
 /// A probe's answer, which no one may answer from memory.

@@ -21,7 +21,10 @@ use crate::dev::directory::{self, Known, Wanted};
 use crate::dev::lock::FolderLock;
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
 use crate::dev::samples::Samples;
-use crate::dev::{authority, files, token};
+use crate::dev::{
+    authority::{self, Names},
+    files, token,
+};
 use crate::host::{Mode, Needs};
 use crate::http::operator::OperatorToken;
 use crate::net::{CertificateFiles, Door};
@@ -140,7 +143,9 @@ impl Dev {
         let ports = Ports::of(&mail_in);
         let dns = names(&known);
         let ips = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-        let tls = authority::ensure(data, &dns, &ips, now)?;
+        let revocations_at = authority::revocations_at("localhost", port);
+        let made_for = Names { dns: &dns, ips: &ips, revocations_at: &revocations_at };
+        let tls = authority::ensure(data, made_for, now)?;
         let operator = token::ensure(data, &SystemRng)?;
         let (mut cells, resources) = place(data, &known, key.as_ref());
         let limits = Limits::default();
@@ -150,7 +155,7 @@ impl Dev {
         }
         let plan = Plan {
             doors,
-            certificates: CertificateFiles::open(tls.chain, tls.key)?,
+            certificates: CertificateFiles::open(tls.chain, tls.key)?.with_revocations(&tls.revocations)?,
             cells,
             resources,
             limits,

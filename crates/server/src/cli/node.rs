@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Clock, Limits, NetworkRules, ResourceId, Rng, Secret, SystemClock};
+use bytes::Bytes;
 use guard::SystemRng;
 use guard::signature::AccessKey;
 use store::{Cell, StoreError};
@@ -128,6 +129,7 @@ impl Node {
             delivery: Arc::new(delivery),
             events: Arc::new(EventRouter::default()),
             email: Arc::new(EmailState::new(plan.mail)),
+            revocations: plan.certificates.revocations().map(Bytes::copy_from_slice),
         }));
         let hooks = Hooks::open(app.state(), &plan.events).await?;
         let alerts = hooks.alerts(plan.alerts)?;

@@ -12,8 +12,8 @@ use guard::signature::AccessKey;
 use super::mail::{MailIn, Ports};
 use super::node::{Node, Placed, Plan, listen};
 use super::{CliError, mailout, sandbox};
-use crate::config::{Certificate, Config, ResourceConfig, TextSender};
-use crate::dev::authority;
+use crate::config::{Certificate, Config, Host, ResourceConfig, TextSender};
+use crate::dev::authority::{self, Names};
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
 use crate::host::Mode;
 use crate::http::operator::OperatorToken;
@@ -52,7 +52,7 @@ impl Serve {
         let resources = place(&config)?;
         let door = listen(config.listener.address, "[listener] address")?;
         let address = door.address();
-        let (certificates, ca_file) = certificates(&config)?;
+        let (certificates, ca_file) = certificates(&config, address.port())?;
         let operator = operator(&config)?;
         let public = config.listener.public_hosts.first().map(|host| host.as_str().to_owned());
         let host = public.unwrap_or_else(|| "localhost".to_owned());
@@ -144,13 +144,17 @@ fn hosts(config: &Config, resource: &ResourceConfig, first: bool) -> Vec<String>
     hosts
 }
 
-fn certificates(config: &Config) -> Result<(CertificateFiles, Option<PathBuf>), CliError> {
+fn certificates(config: &Config, port: u16) -> Result<(CertificateFiles, Option<PathBuf>), CliError> {
     match &config.listener.certificate {
         Certificate::Files { chain, key } => Ok((CertificateFiles::open(chain.clone(), key.clone())?, None)),
         Certificate::SelfSigned { data } => {
             let (dns, ips) = names(config);
-            let files = authority::ensure(data, &dns, &ips, SystemClock.now())?;
-            Ok((CertificateFiles::open(files.chain, files.key)?, Some(files.ca)))
+            let host = config.listener.public_hosts.first().map_or("localhost", Host::as_str);
+            let revocations_at = authority::revocations_at(host, port);
+            let made_for = Names { dns: &dns, ips: &ips, revocations_at: &revocations_at };
+            let files = authority::ensure(data, made_for, SystemClock.now())?;
+            let opened = CertificateFiles::open(files.chain, files.key)?;
+            Ok((opened.with_revocations(&files.revocations)?, Some(files.ca)))
         }
     }
 }

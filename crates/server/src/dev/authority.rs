@@ -1,5 +1,5 @@
-//! The certificate authority of a data folder, `ca/ca.pem` and `ca/ca.key`, and the server certificate it issued,
-//! `tls/server.pem` and `tls/server.key`. The authority is made once; the server certificate anew when its names change
+//! The certificate authority of a data folder, `ca/ca.pem` and `ca/ca.key`, its list of revoked certificates `ca/ca.crl`, and
+//! the server certificate it issued, `tls/server.pem` and `tls/server.key`. The authority is made once; the server certificate anew when its names change
 //! or its end is near.
 
 use std::fs;
@@ -28,6 +28,19 @@ pub struct TlsFiles {
     pub chain: PathBuf,
     /// The server's key.
     pub key: PathBuf,
+    /// The authority's list of revoked certificates (DER).
+    pub revocations: PathBuf,
+}
+
+/// What a certificate is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'a> {
+    /// The DNS names of the server.
+    pub dns: &'a [String],
+    /// Its addresses.
+    pub ips: &'a [IpAddr],
+    /// Where the list of revoked certificates is read.
+    pub revocations_at: &'a str,
 }
 
 /// Why there is no certificate.
@@ -54,34 +67,41 @@ pub enum AuthorityError {
     Tls(#[from] TlsError),
 }
 
+/// Where a server that is reached at this host and port tells the list of revoked certificates.
+#[must_use]
+pub fn revocations_at(host: &str, port: u16) -> String {
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    format!("https://{host}:{port}/pki/ca.crl")
+}
+
 /// Makes sure that the folder `data` has an authority and a certificate for these names that is good for a while.
 ///
 /// # Errors
 /// [`AuthorityError`].
-pub fn ensure(
-    data: &Path,
-    dns: &[String],
-    ips: &[IpAddr],
-    now: Timestamp,
-) -> Result<TlsFiles, AuthorityError> {
+pub fn ensure(data: &Path, names: Names<'_>, now: Timestamp) -> Result<TlsFiles, AuthorityError> {
     let (ca_folder, tls_folder) = (data.join("ca"), data.join("tls"));
     for folder in [&ca_folder, &tls_folder] {
         files::make_folder(folder).map_err(io_of(folder))?;
     }
-    let authority = authority(&ca_folder, now)?;
-    let ca = ca_folder.join("ca.pem");
-    let found = TlsFiles { ca, chain: tls_folder.join("server.pem"), key: tls_folder.join("server.key") };
+    let authority = authority(&ca_folder, now)?.with_revocations_at(names.revocations_at);
+    let found = TlsFiles {
+        ca: ca_folder.join("ca.pem"),
+        chain: tls_folder.join("server.pem"),
+        key: tls_folder.join("server.key"),
+        revocations: ca_folder.join("ca.crl"),
+    };
     let mark = tls_folder.join("names");
-    let names = mark_of(authority.cert_pem(), dns, ips);
-    if fs::read(&mark).ok().as_deref() == Some(names.as_bytes()) && good(&found, now) {
+    let made_for = mark_of(authority.cert_pem(), names);
+    if fs::read(&mark).ok().as_deref() == Some(made_for.as_bytes()) && good(&found, now) {
         return Ok(found);
     }
-    let pair = authority.issue(dns, ips, now)?;
+    let pair = authority.issue(names.dns, names.ips, now)?;
+    write(&found.revocations, &authority.revocations(now)?, Readers::All)?;
     // Without the mark whatever is there is made anew, so a stop between the files does no harm.
     let _ = fs::remove_file(&mark);
     write(&found.chain, pair.chain_pem.as_bytes(), Readers::All)?;
     write(&found.key, pair.key_pem.expose().as_bytes(), Readers::Owner)?;
-    write(&mark, names.as_bytes(), Readers::All)?;
+    write(&mark, made_for.as_bytes(), Readers::All)?;
     Ok(found)
 }
 
@@ -106,11 +126,11 @@ fn good(files: &TlsFiles, now: Timestamp) -> bool {
 }
 
 /// What a certificate was made for: its authority and its names.
-fn mark_of(ca: &str, dns: &[String], ips: &[IpAddr]) -> String {
+fn mark_of(ca: &str, names: Names<'_>) -> String {
     let digest: String = sha256(ca.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    let ips = ips.iter().map(ToString::to_string);
-    let names: Vec<String> = dns.iter().cloned().chain(ips).collect();
-    format!("{digest}\n{}\n", names.join("\n"))
+    let ips = names.ips.iter().map(ToString::to_string);
+    let all: Vec<String> = names.dns.iter().cloned().chain(ips).collect();
+    format!("{digest}\n{}\n{}\n", names.revocations_at, all.join("\n"))
 }
 
 fn write(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), AuthorityError> {
@@ -129,6 +149,31 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_420_800_000);
     const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    const AT: &str = "https://localhost:8443/pki/ca.crl";
+
+    fn ensure(
+        data: &Path,
+        dns: &[String],
+        ips: &[IpAddr],
+        now: Timestamp,
+    ) -> Result<TlsFiles, AuthorityError> {
+        super::ensure(data, Names { dns, ips, revocations_at: AT }, now)
+    }
+
+    #[test]
+    fn the_list_of_revoked_certificates_is_made_with_the_certificate() {
+        guard::tls::install_provider();
+        let folder = tempfile::tempdir().unwrap();
+        let dns = names(&["localhost"]);
+        let files = ensure(folder.path(), &dns, &[], NOW).unwrap();
+        let list = fs::read(&files.revocations).unwrap();
+        assert_eq!(list.first(), Some(&0x30), "a DER sequence");
+        let chain = fs::read(&files.chain).unwrap();
+        let elsewhere = Names { dns: &dns, ips: &[], revocations_at: "https://localhost:1/pki/ca.crl" };
+        super::ensure(folder.path(), elsewhere, NOW).unwrap();
+        assert_ne!(fs::read(&files.chain).unwrap(), chain, "it says where the list is");
+    }
 
     fn names(all: &[&str]) -> Vec<String> {
         all.iter().map(|name| (*name).to_owned()).collect()

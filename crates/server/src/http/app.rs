@@ -62,6 +62,8 @@ pub struct Setup {
     pub events: Arc<EventRouter>,
     /// What mail remembers between requests.
     pub email: Arc<EmailState>,
+    /// The list of revoked certificates of the server's own authority, when it has one.
+    pub revocations: Option<Bytes>,
 }
 
 /// One operation with what is worked out about it once.
@@ -112,6 +114,7 @@ impl App {
             events: setup.events,
             outbox: Inbox::default(),
             email: setup.email,
+            revocations: setup.revocations,
             jobs: Jobs::default(),
             rates: Rates::new(setup.rates),
         };

@@ -56,6 +56,8 @@ pub struct State {
     pub outbox: Inbox,
     /// What mail remembers between requests.
     pub email: Arc<EmailState>,
+    /// The list of revoked certificates of the server's own authority, when it has one.
+    pub revocations: Option<Bytes>,
     /// Requests counted against the rate limits.
     pub(crate) rates: Rates,
 }

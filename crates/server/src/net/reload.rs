@@ -58,6 +58,7 @@ pub struct CertificateFiles {
     key: PathBuf,
     store: Arc<CertificateStore>,
     seen: [Option<Stamp>; 2],
+    revocations: Option<Vec<u8>>,
 }
 
 impl CertificateFiles {
@@ -70,7 +71,22 @@ impl CertificateFiles {
         let (chain_pem, key_pem) = (read(&chain)?, read(&key)?);
         let store = CertificateStore::new(&chain_pem, &key_pem)
             .map_err(|fault| CertificateFault::Pair { chain: chain.clone(), fault })?;
-        Ok(Self { chain, key, store: Arc::new(store), seen })
+        Ok(Self { chain, key, store: Arc::new(store), seen, revocations: None })
+    }
+
+    /// The same, with the list of revoked certificates of who issued it, which is in that file.
+    ///
+    /// # Errors
+    /// [`CertificateFault`].
+    pub fn with_revocations(mut self, list: &Path) -> Result<Self, CertificateFault> {
+        self.revocations = Some(read(list)?);
+        Ok(self)
+    }
+
+    /// The list of revoked certificates of the server's own authority (DER); none where somebody else issued it.
+    #[must_use]
+    pub fn revocations(&self) -> Option<&[u8]> {
+        self.revocations.as_deref()
     }
 
     /// The pair in use, for the listener.

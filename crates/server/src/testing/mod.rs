@@ -155,6 +155,7 @@ impl TestApp {
                 lookup: Arc::clone(&dns) as _,
                 ..MailSetup::default()
             })),
+            revocations: Some(bytes::Bytes::from_static(b"a list of revoked certificates")),
         };
         let app = Arc::new(App::new(setup));
         let engine = Arc::clone(&grounds[0].engine);

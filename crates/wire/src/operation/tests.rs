@@ -60,18 +60,19 @@ fn what_is_built_of_acs_is_logged_counted_and_guarded() {
 }
 
 #[test]
-fn only_health_keys_agreeing_unsubscribing_and_an_empty_page_are_public() {
+fn only_health_keys_revocations_agreeing_unsubscribing_and_an_empty_page_are_public() {
     let public: Vec<_> = OPERATIONS.iter().filter(|o| o.access == Access::Public).map(|o| o.path).collect();
     let unsubscribe = "/emails/unsubscribe/{token}";
     let page = ["/operator/outbox", "/operator/outbox/page.js", "/operator/outbox/page.css"];
-    assert_eq!(public[..3], ["/health/live", "/health/ready", "/.well-known/jwks.json"]);
-    assert_eq!(public[3..5], [unsubscribe, unsubscribe]);
+    let keys = ["/health/live", "/health/ready", "/.well-known/jwks.json", "/pki/ca.crl"];
+    assert_eq!(public[..4], keys);
+    assert_eq!(public[4..6], [unsubscribe, unsubscribe]);
     let events = [
         "/.well-known/http-message-signatures-directory",
         "/events/agree/{resource}/{eventSubscriptionName}/{code}",
     ];
-    assert_eq!(public[5..7], events);
-    assert_eq!(public[7..], page);
+    assert_eq!(public[6..8], events);
+    assert_eq!(public[8..], page);
 }
 
 #[test]

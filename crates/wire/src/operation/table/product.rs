@@ -32,6 +32,7 @@ pub(super) const ROWS: &[Operation] = &[
     public("health.live", "/health/live"),
     public("health.ready", "/health/ready"),
     public("token.keys", "/.well-known/jwks.json"),
+    public("certificate.revocations", "/pki/ca.crl"),
     // RFC 8058: the link in a mail's header. Its body says one thing only and is not read.
     public("email.show_unsubscribe", "/emails/unsubscribe/{token}"),
     open(Method::POST, "email.unsubscribe", "/emails/unsubscribe/{token}"),
