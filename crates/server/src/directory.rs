@@ -57,6 +57,11 @@ impl ResourceEntry {
         self
     }
 
+    /// Whether its keys are at hand: [`Custody::within_reach`].
+    pub async fn is_within_reach(&self) -> bool {
+        self.custody.within_reach(&self.cell, self.id).await
+    }
+
     /// The same, its keys held as `custody` says.
     #[must_use]
     pub fn held_by(mut self, custody: Custody) -> Self {

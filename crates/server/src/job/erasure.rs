@@ -8,6 +8,9 @@ use crate::service::chat;
 pub(super) async fn run(state: &State) -> usize {
     let mut completed = 0;
     for resource in state.directory.resources() {
+        if !resource.is_within_reach().await {
+            continue;
+        }
         match chat::erasure::sweep(resource.cell(), resource.id()).await {
             Ok(0) => {}
             Ok(count) => {

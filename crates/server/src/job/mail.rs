@@ -75,6 +75,9 @@ impl Courier for MailCourier {
 /// Forgets what is old enough, in every resource of this node. A resource whose store fails is left for the next time.
 pub(super) async fn sweep(state: &State) {
     for resource in state.directory.resources() {
+        if !resource.is_within_reach().await {
+            continue;
+        }
         let now = state.clock.now();
         match email::sweep(resource.cell(), resource.id(), &state.limits, now).await {
             Ok(0) => {}

@@ -67,6 +67,9 @@ fn desk<'a>(state: &'a State, cell: &'a Cell) -> CarrierDesk<'a> {
 pub(super) async fn sweep(state: &State) -> usize {
     let mut done = 0;
     for resource in state.directory.resources() {
+        if !resource.is_within_reach().await {
+            continue;
+        }
         match (TextDesk { resource, with: state.texts() }).sweep().await {
             Ok(count) => done += count,
             Err(error) => {

@@ -24,6 +24,17 @@ impl Turns {
         self.line(key).lock_owned().await
     }
 
+    /// Waits for a turn at the row called `key` when others wait for theirs; `None` when nobody does.
+    pub async fn behind(&self, key: [u8; 16]) -> Option<OwnedMutexGuard<()>> {
+        let line = {
+            let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(lines.get_mut(&key)?)
+        };
+        // Whoever is at its turn holds the line; one that is free is no reason to wait.
+        line.try_lock().is_err().then_some(())?;
+        Some(line.lock_owned().await)
+    }
+
     fn line(&self, key: [u8; 16]) -> Arc<Turn<()>> {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = lines.get_mut(&key) {
@@ -53,6 +64,21 @@ mod tests {
         drop(turns.take([2; 16]).await);
         drop(first);
         drop(turns.take([1; 16]).await);
+    }
+
+    #[tokio::test]
+    async fn who_comes_while_others_wait_goes_behind_them() {
+        let turns = Turns::new();
+        assert!(turns.behind([1; 16]).await.is_none(), "nobody waits");
+        let first = turns.take([1; 16]).await;
+        let second = turns.behind([1; 16]);
+        let mut second = std::pin::pin!(second);
+        assert!(
+            std::future::poll_fn(|cx| std::task::Poll::Ready(second.as_mut().poll(cx).is_pending())).await
+        );
+        drop(first);
+        assert!(second.await.is_some());
+        assert!(turns.behind([1; 16]).await.is_none(), "the line is free again");
     }
 
     #[tokio::test]

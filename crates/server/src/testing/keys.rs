@@ -1,5 +1,6 @@
 //! A customer's key service, whose key is disabled and enabled by hand.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use base::Rng;
@@ -12,16 +13,22 @@ pub const CUSTOMER: &str = "customer";
 pub struct CustomerKms {
     inner: LocalKms,
     refusal: Mutex<Option<KmsError>>,
+    hangs: AtomicBool,
 }
 
 impl CustomerKms {
     pub(super) fn new(rng: &dyn Rng) -> Self {
-        Self { inner: LocalKms::in_memory(rng), refusal: Mutex::new(None) }
+        Self { inner: LocalKms::in_memory(rng), refusal: Mutex::new(None), hangs: AtomicBool::new(false) }
     }
 
     /// From here on every call ends so; with `None` calls are answered again.
     pub fn refuse(&self, why: Option<KmsError>) {
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Whether from here on no call is answered at all.
+    pub fn hang(&self, hangs: bool) {
+        self.hangs.store(hangs, Ordering::SeqCst);
     }
 
     fn refusal(&self) -> Option<KmsError> {
@@ -40,6 +47,7 @@ impl Kms for CustomerKms {
         key: &'a ScopeKey,
     ) -> BoxFuture<'a, Result<Sealed, KmsError>> {
         match self.refusal() {
+            _ if self.hangs.load(Ordering::SeqCst) => Box::pin(std::future::pending()),
             Some(why) => Box::pin(async { Err(why) }),
             None => self.inner.wrap(context, key),
         }
@@ -51,6 +59,7 @@ impl Kms for CustomerKms {
         wrapped: &'a Sealed,
     ) -> BoxFuture<'a, Result<ScopeKey, KmsError>> {
         match self.refusal() {
+            _ if self.hangs.load(Ordering::SeqCst) => Box::pin(std::future::pending()),
             Some(why) => Box::pin(async { Err(why) }),
             None => self.inner.unwrap(context, wrapped),
         }

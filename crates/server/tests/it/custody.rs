@@ -167,3 +167,24 @@ async fn keys_go_to_whom_the_configuration_wants_as_soon_as_that_can_be() {
     let unknown = Custody::new(Some("nobody".to_owned()));
     assert!(unknown.ensure(cell, id).await.is_err() && !unknown.is_settled());
 }
+
+#[tokio::test]
+async fn who_looks_after_many_resources_does_not_wait_for_one_whose_key_service_hangs() {
+    let test = TestApp::new().await;
+    hand_over(&test).await;
+    let (sick, well) = (test.resource(), test.neighbour());
+    assert!(sick.is_within_reach().await && well.is_within_reach().await);
+    test.customer().hang(true);
+    test.clock.advance(FORGOTTEN);
+    assert!(!sick.is_within_reach().await && well.is_within_reach().await);
+    let jobs = async {
+        server::job::run_once(test.app.state()).await;
+        server::job::events::learn(test.app.state()).await.unwrap();
+    };
+    tokio::time::timeout(Duration::from_secs(5), jobs).await.expect("they go on without it");
+    let listing = test.call("GET", "/operator/queue").operator().send().await.expect(200).json();
+    let lines = listing["value"].as_array().unwrap();
+    let unreadable = lines.iter().filter(|line| line["unreadable"] == json!(true));
+    assert!(unreadable.clone().count() == 2 && unreadable.clone().all(|line| line["resource"] == "contoso"));
+    test.customer().hang(false);
+}

@@ -69,6 +69,12 @@ impl Cell {
             .collect()
     }
 
+    /// Whether its keys are in memory, so that nothing of it waits for a key service.
+    #[must_use]
+    pub fn knows_keys(&self, resource: ResourceId) -> bool {
+        self.0.keys.resource(resource, self.0.clock.now()).is_some()
+    }
+
     /// Whether its keys are known here, or can be had.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::directory::ResourceEntry;
 use crate::http::{Context, Reply};
 use crate::service;
 use crate::service::delivery::Kind;
-use crate::service::delivery::control::{self, Counts};
+use crate::service::delivery::control::{self, Counts, Waiting};
 
 /// The handler of the operation called `name`.
 pub(super) fn handler(name: &str) -> Option<Handler> {
@@ -52,6 +52,8 @@ struct Line {
     paused: bool,
     /// Whether there is more than was counted.
     more: bool,
+    /// Whether nothing could be counted, because the resource's keys cannot be had.
+    unreadable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest_on: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,11 +100,18 @@ const fn word(kind: Kind) -> &'static str {
 async fn list(context: &Context) -> Result<Reply, ApiError> {
     let mut value = Vec::new();
     for entry in context.state.directory.resources() {
-        let waiting = control::waiting(entry).await.map_err(|e| service::unavailable(&e))?;
+        // One whose keys are out of reach keeps nobody from seeing the others.
+        let is_readable = entry.is_within_reach().await;
+        let waiting = if is_readable {
+            control::waiting(entry).await.map_err(|e| service::unavailable(&e))?
+        } else {
+            Waiting::default()
+        };
         let paused = control::paused(entry.cell()).await.map_err(|e| service::unavailable(&e))?;
         for kind in [Kind::Mail, Kind::Text] {
             let counts = waiting.kinds.get(&kind).copied().unwrap_or_default();
-            value.push(line(entry, kind, counts, paused.holds(kind, entry.id()), waiting.more));
+            let line = line(entry, kind, counts, paused.holds(kind, entry.id()), waiting.more);
+            value.push(Line { unreadable: !is_readable, ..line });
         }
     }
     Reply::json(StatusCode::OK, &Listing { value })
@@ -118,6 +127,7 @@ fn line(entry: &ResourceEntry, kind: Kind, counts: Counts, paused: bool, more: b
         tried_before: counts.tried,
         paused,
         more,
+        unreadable: false,
         oldest_on: counts.oldest.map(Timestamp::to_iso),
         next_on: counts.next.map(Timestamp::to_iso),
     }

@@ -186,7 +186,11 @@ fn human(listing: &Value) -> String {
             word(line, "triedBefore"),
             word(line, "oldestOn"),
             word(line, "nextOn"),
-            if line["paused"] == json!(true) { "paused".to_owned() } else { String::new() },
+            match (line["unreadable"] == json!(true), line["paused"] == json!(true)) {
+                (true, _) => "its key is out of reach".to_owned(),
+                (false, true) => "paused".to_owned(),
+                (false, false) => String::new(),
+            },
         ]);
     }
     table.text("This server has no resource.")
@@ -207,6 +211,14 @@ mod tests {
         let shown = human(&listing);
         assert!(shown.contains("dev       mail  12       1"), "{shown}");
         assert!(shown.lines().nth(2).unwrap().ends_with("paused"), "{shown}");
+    }
+
+    #[test]
+    fn what_cannot_be_counted_is_said() {
+        let mut unreadable = line("mail", 0, true);
+        unreadable["unreadable"] = json!(true);
+        let shown = human(&json!({ "value": [unreadable] }));
+        assert!(shown.trim_end().ends_with("its key is out of reach"), "{shown}");
     }
 
     #[test]

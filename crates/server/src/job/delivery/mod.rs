@@ -201,6 +201,10 @@ impl Dispatcher {
         let now = self.state.clock.now();
         for entry in self.resources.iter().filter(|entry| self.couriers.exclusive.contains(entry.geography()))
         {
+            if !entry.is_within_reach().await {
+                // What was held is due for all when its hold ends.
+                continue;
+            }
             match holds::take_over(entry, now).await {
                 Ok(0) => {}
                 Ok(count) => {
@@ -281,6 +285,9 @@ impl Dispatcher {
         let carried = |kind| self.courier(resource, kind).is_some() && !paused.holds(kind, entry.id());
         // What stays anyway is not taken on: it would only have to be given back.
         if room == 0 || ![Kind::Mail, Kind::Text].into_iter().any(carried) {
+            return;
+        }
+        if !entry.is_within_reach().await {
             return;
         }
         match holds::take_due(&entry, now, room).await {

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Geography, ResourceId};
+use base::Geography;
 use store::StoreError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -73,8 +73,13 @@ pub async fn learn(state: &State) -> Result<(), (Geography, StoreError)> {
         }
         done.push(entry.geography());
         let here = resources.iter().filter(|other| other.geography() == entry.geography());
-        let here: Vec<ResourceId> = here.map(|other| other.id()).collect();
-        if let Err(error) = state.events.refresh(entry.cell(), &here).await {
+        let mut within_reach = Vec::new();
+        for other in here {
+            if other.is_within_reach().await {
+                within_reach.push(other.id());
+            }
+        }
+        if let Err(error) = state.events.refresh(entry.cell(), &within_reach).await {
             failed = failed.or(Some((entry.geography().clone(), error)));
         }
     }
@@ -137,6 +142,9 @@ impl Lanes {
 
     async fn sweep(&self) {
         for entry in self.state.directory.resources() {
+            if !entry.is_within_reach().await {
+                continue;
+            }
             if let Err(error) = sweep(entry, &self.state).await {
                 tracing::warn!(resource = entry.name(), %error, "rows of events could not be removed yet");
             }

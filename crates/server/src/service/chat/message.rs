@@ -56,7 +56,7 @@ impl Desk<'_> {
             deleted_on: None,
         };
         self.check_size(&row)?;
-        retry!(self, thread, lost, {
+        retry!(hasty, self, thread, lost, {
             let (member, key) = self.sender(thread, lost == 0).await?;
             let hearers = self.hearers(thread, tell::RECEIVED).await?;
             let mut draft = self.draft().await?;

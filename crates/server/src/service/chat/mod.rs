@@ -4,12 +4,19 @@
 //! caller may do ([`access`]), and only what came out of that is acted on (law 6). Nothing here knows HTTP.
 
 /// Runs an attempt until it commits, fails for another reason than a lost race, or has lost as many races as allowed.
-/// `$row` is the id of what is raced for: a loser waits for its turn at it. A macro because a function taking an async
-/// closure would lose the closure's `Send`.
+/// `$row` is the id of what is raced for: a loser waits for its turn at it, and who comes while others wait goes behind
+/// them; with `hasty` it is tried first, for what seldom races and must not wait. A macro because a function taking an
+/// async closure would lose the closure's `Send`.
 macro_rules! retry {
-    ($desk:expr, $row:expr, $lost:ident, $attempt:block) => {{
+    ($desk:expr, $row:expr, $lost:ident, $attempt:block) => {
+        retry!(@ $desk.state.turns.behind(*$row.as_bytes()).await, $desk, $row, $lost, $attempt)
+    };
+    (hasty, $desk:expr, $row:expr, $lost:ident, $attempt:block) => {
+        retry!(@ None, $desk, $row, $lost, $attempt)
+    };
+    (@ $turn:expr, $desk:expr, $row:expr, $lost:ident, $attempt:block) => {{
         let mut $lost = 0_usize;
-        let mut turn = None;
+        let mut turn = $turn;
         loop {
             let outcome: Result<_, $crate::service::chat::ChatError> = async { $attempt }.await;
             if let std::ops::ControlFlow::Break(done) = $desk.again(&mut $lost, outcome) {

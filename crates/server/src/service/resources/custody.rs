@@ -1,11 +1,14 @@
 //! Who holds the keys above a resource's content, and whether they can be had: a customer may take them away at any time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use base::ResourceId;
 use guard::KmsError;
 use guard::holder::ROOT;
 use store::{Cell, StoreError};
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::task::JoinSet;
 
 use super::rows::Custodies;
 pub use super::rows::{CustodyRow, Reach};
@@ -17,13 +20,36 @@ pub struct Custody {
     wanted: Option<String>,
     /// Whether it was so once since this node began; what is changed by hand after that is left so.
     is_settled: AtomicBool,
+    /// Asks its key service for work that looks after many resources in turn; at most one at a time.
+    asks: AsyncMutex<JoinSet<()>>,
 }
+
+/// How long work that looks after many resources waits for the key service of one.
+pub const MOMENT: Duration = Duration::from_millis(50);
 
 impl Custody {
     /// Keys held by the key service that is called so; without a name, by whoever holds them.
     #[must_use]
-    pub const fn new(wanted: Option<String>) -> Self {
-        Self { wanted, is_settled: AtomicBool::new(false) }
+    pub fn new(wanted: Option<String>) -> Self {
+        Self { wanted, ..Self::default() }
+    }
+
+    /// Whether the keys of `resource` are at hand, or come within a [`MOMENT`]; if not, they are still asked for. What looks
+    /// after many resources in turn leaves those out whose key service hangs, so that the others do not wait for it.
+    pub async fn within_reach(&self, cell: &Cell, resource: ResourceId) -> bool {
+        if cell.knows_keys(resource) {
+            return true;
+        }
+        let mut asks = self.asks.lock().await;
+        if asks.is_empty() {
+            let cell = cell.clone();
+            asks.spawn(async move {
+                // Why they cannot be had is said where they are looked after.
+                let _ = cell.has_keys(resource).await;
+            });
+        }
+        let _ = tokio::time::timeout(MOMENT, asks.join_next()).await;
+        cell.knows_keys(resource)
     }
 
     /// Whether the keys were seen where they are wanted, since this node began.
