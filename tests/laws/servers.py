@@ -188,7 +188,7 @@ class Postgres(Server):
             f'[smtp]\nhostname = "localhost"\nreports = "127.0.0.1:{self.doors["reports"]}"\n'
             f'submission = "127.0.0.1:{self.doors["submission"]}"',
         ]
-        urls = {}
+        self.urls = urls = {}
         for name, geography in self.resources:
             self.psql(f"create database {self.database(geography)}")
             urls[f"{geography.upper()}_DB"] = (

@@ -22,3 +22,6 @@ pub use random::SystemRng;
 pub use seal::{Header, OpenError, Place, ScopeKey, SealError, Sealed};
 /// Wipes what it holds when it is dropped.
 pub use zeroize::Zeroizing;
+
+#[cfg(test)]
+mod wycheproof_tests;

@@ -90,6 +90,12 @@ pub enum CliError {
         /// Why, without content.
         why: String,
     },
+    /// The configuration has no such cell.
+    #[error("the configuration has no cell of the geography {geography}")]
+    NoSuchCell {
+        /// What was asked for.
+        geography: String,
+    },
     /// A resource cannot be opened.
     #[error("the resource {name} cannot be opened: {fault}")]
     Resource {

@@ -18,6 +18,7 @@ mod sandbox;
 mod serve;
 mod signals;
 mod stock;
+mod store;
 mod ways_out;
 
 use std::io::{self, Write};
@@ -82,6 +83,8 @@ enum Verb {
     Keys(operate::Keys),
     /// The keys that sign requests.
     AccessKeys(operate::AccessKeys),
+    /// The databases themselves.
+    Store(store::Store),
     /// What the server gives up so that nobody gets out of it.
     #[command(subcommand)]
     Sandbox(sandbox::Sandbox),
@@ -137,6 +140,7 @@ fn perform(verb: Verb) -> Result<ExitCode, CliError> {
         Verb::Events(verb) => block_on(verb.run()),
         Verb::Keys(verb) => block_on(verb.run()),
         Verb::AccessKeys(verb) => block_on(verb.run()),
+        Verb::Store(verb) => block_on(verb.run()),
         Verb::Sandbox(verb) => verb.run(),
         Verb::Version => say(&format!("chancery {}\n", env!("CARGO_PKG_VERSION"))),
     }
@@ -202,6 +206,7 @@ mod tests {
             &["chancery", "events", "--help"],
             &["chancery", "keys", "--help"],
             &["chancery", "access-keys", "--help"],
+            &["chancery", "store", "--help"],
             &["chancery", "sandbox", "probe", "--help"],
         ] {
             let help = Cli::try_parse_from(verb).unwrap_err();

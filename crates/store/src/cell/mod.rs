@@ -38,6 +38,13 @@ pub static RESOURCE_KEY: KeyspaceDef = KeyspaceDef { name: "resource_key", class
 /// Scope keys, wrapped by their resource's key: the row's key is the scope. Deleting the row erases the scope.
 pub static SCOPE_KEY: KeyspaceDef = KeyspaceDef { name: "scope_key", class: Class::Key };
 
+/// All keyspaces of a cell: those of keys, and `used`.
+#[must_use]
+pub fn keyspaces(used: &[&'static KeyspaceDef]) -> Vec<&'static KeyspaceDef> {
+    let own: [&'static KeyspaceDef; 3] = [&RESOURCE_KEY, &SCOPE_KEY, index::DEF];
+    own.into_iter().chain(used.iter().copied()).collect()
+}
+
 /// What a cell is made of.
 pub struct CellParts<'a> {
     /// Its geography, bound into every record.
@@ -80,8 +87,7 @@ impl Cell {
     /// # Errors
     /// When a keyspace is malformed, or the engine or the key service fails.
     pub async fn open(parts: CellParts<'_>) -> Result<Self, StoreError> {
-        let mut keyspaces = vec![&RESOURCE_KEY, &SCOPE_KEY, index::DEF];
-        keyspaces.extend_from_slice(parts.keyspaces);
+        let keyspaces = keyspaces(parts.keyspaces);
         parts.engine.prepare(&keyspaces).await?;
         let cell = Self(Arc::new(Inner {
             geography: parts.geography,

@@ -187,3 +187,24 @@ async fn views_give_their_connections_back_clean() {
     }
     assert_eq!(one(&engine, when([Precondition::Absent(row("k"))], [])).await, conflict(0));
 }
+
+#[tokio::test]
+async fn tables_written_anew_hold_what_they_held() {
+    let subject = Postgres::new().await;
+    let engine = named(&subject).await;
+    for n in 0..200_u8 {
+        assert_eq!(one(&engine, writes([put("k", [n]), put(format!("gone {n}"), "x")])).await, Ok(()));
+        assert_eq!(one(&engine, writes([delete(format!("gone {n}"))])).await, Ok(()));
+    }
+    let tables = engine.tables();
+    assert_eq!(tables.len(), SPACES.len());
+    for table in &tables {
+        let rewritten = engine.rewrite(table).await.unwrap();
+        assert!(rewritten.after <= rewritten.before, "{table}: {rewritten:?}");
+    }
+    assert_eq!(seen(&engine, &row("k")).await, Some((vec![199], 200)));
+    assert_eq!(one(&engine, writes([put("k", "still")])).await, Ok(()));
+    assert!(matches!(engine.rewrite("nothing").await, Err(EngineError::UnknownKeyspace("nothing"))));
+    // That of with-postgres lets go of its journal.
+    engine.let_go_of_journal().await.unwrap();
+}

@@ -25,6 +25,7 @@ pub(super) use events::Events;
 pub(super) use keys::Keys;
 pub(super) use numbers::Numbers;
 pub(super) use outbox::Outbox;
+pub(super) use progress::Bar;
 pub(super) use queue::Queue;
 use reach::{Reach, Server};
 pub(super) use suppressions::Suppressions;

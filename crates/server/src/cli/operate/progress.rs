@@ -10,7 +10,7 @@ const QUIET: Duration = Duration::from_secs(2);
 const WIDTH: usize = 30;
 
 /// How far something is.
-pub(super) struct Bar {
+pub(in super::super) struct Bar {
     what: &'static str,
     begun: Timestamp,
     whole: usize,
@@ -20,12 +20,12 @@ pub(super) struct Bar {
 
 impl Bar {
     /// Nothing of it done yet.
-    pub(super) fn new(what: &'static str, begun: Timestamp) -> Self {
+    pub(in super::super) fn new(what: &'static str, begun: Timestamp) -> Self {
         Self { what, begun, whole: 0, shown: false, terminal: io::stderr().is_terminal() }
     }
 
     /// So much is `left`; the whole is the most that ever was.
-    pub(super) fn left(&mut self, left: usize, now: Timestamp) {
+    pub(in super::super) fn left(&mut self, left: usize, now: Timestamp) {
         self.whole = self.whole.max(left);
         if self.terminal && now >= self.begun.plus(QUIET) {
             self.shown = true;
@@ -34,7 +34,7 @@ impl Bar {
     }
 
     /// Takes the bar away.
-    pub(super) fn end(&self) {
+    pub(in super::super) fn end(&self) {
         if self.shown {
             let _ = write!(io::stderr(), "\r\u{1b}[K");
         }

@@ -7,6 +7,7 @@
 mod batch;
 mod connect;
 mod fault;
+mod purge;
 mod reader;
 mod schema;
 mod types;
@@ -14,6 +15,7 @@ mod types;
 use base::{ResourceId, Secret};
 
 use self::connect::Connections;
+pub use self::purge::Rewritten;
 use self::schema::Schema;
 use crate::commit::{Commit, Row, RowKey};
 use crate::engine::{BoxFuture, Engine, EngineError, Fates, Snapshot};

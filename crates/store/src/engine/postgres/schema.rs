@@ -102,7 +102,7 @@ impl Statements {
     }
 }
 
-async fn text(lease: &Lease, sql: &str) -> Result<String, EngineError> {
+pub(super) async fn text(lease: &Lease, sql: &str) -> Result<String, EngineError> {
     let row = lease.client()?.query_one(sql, &[]).await.map_err(|error| fault::of(&error))?;
     row.try_get(0).map_err(|error| fault::of(&error))
 }
@@ -111,7 +111,7 @@ async fn rows(lease: &Lease, sql: &str) -> Result<Vec<Row>, EngineError> {
     lease.client()?.query(sql, &[]).await.map_err(|error| fault::of(&error))
 }
 
-async fn run(lease: &Lease, sql: &str) -> Result<(), EngineError> {
+pub(super) async fn run(lease: &Lease, sql: &str) -> Result<(), EngineError> {
     lease.client()?.batch_execute(sql).await.map_err(|error| fault::of(&error))
 }
 
@@ -145,6 +145,13 @@ impl Schema {
     pub(super) fn space(&self, def: &KeyspaceDef) -> Result<Arc<Statements>, EngineError> {
         let spaces = self.spaces.read().unwrap_or_else(PoisonError::into_inner);
         spaces.get(def.name).cloned().ok_or(EngineError::UnknownKeyspace(def.name))
+    }
+
+    /// The names of the prepared keyspaces, those of keys first.
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        let mut all = self.all();
+        all.sort_by_key(|space| (matches!(space.def.class, Class::Content), space.def.name));
+        all.iter().map(|space| space.def.name).collect()
     }
 
     fn all(&self) -> Vec<Arc<Statements>> {
