@@ -6,9 +6,10 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use base::Rng;
+use base::{Rng, Secret};
 use zeroize::Zeroizing;
 
+use super::sealed_file::{self, SEALED_LEN};
 use super::{BoxFuture, KeyContext, KeyFileFault, Kms, KmsError};
 use crate::random::SystemRng;
 use crate::seal::{Place, ScopeKey, Sealed};
@@ -20,7 +21,7 @@ const KEYSPACE: &str = "kms-local";
 const SCOPE: &[u8] = b"root";
 const KEY_LEN: usize = 32;
 
-/// A key service whose root key is 32 bytes in a file (mode 0600) or in memory.
+/// A key service whose root key is 32 bytes in a file (mode 0600), plain or sealed under a passphrase, or in memory.
 #[derive(Debug)]
 pub struct LocalKms {
     root: ScopeKey,
@@ -34,14 +35,37 @@ impl LocalKms {
     /// # Errors
     /// [`KmsError::KeyFile`] when the file is not a key, may be read by others, or cannot be read or written.
     pub fn open_or_create(path: &Path, rng: &dyn Rng) -> Result<Self, KmsError> {
-        let root = match read(path) {
+        Self::take_up(path, None, rng)
+    }
+
+    /// The same, of a file that is sealed under a passphrase. One that is there and not sealed is sealed: the key stays.
+    ///
+    /// # Errors
+    /// As [`LocalKms::open_or_create`]; also when it does not open with the passphrase.
+    pub fn open_or_create_sealed(
+        path: &Path,
+        passphrase: &Secret<String>,
+        rng: &dyn Rng,
+    ) -> Result<Self, KmsError> {
+        Self::take_up(path, Some(passphrase), rng)
+    }
+
+    fn take_up(path: &Path, passphrase: Option<&Secret<String>>, rng: &dyn Rng) -> Result<Self, KmsError> {
+        let root = match read(path, passphrase) {
             Err(KmsError::KeyFile(KeyFileFault::Io(ErrorKind::NotFound))) => {
-                create(path, rng)?;
-                read(path)?
+                let mut key = Zeroizing::new([0; KEY_LEN]);
+                rng.fill(&mut *key);
+                create(path, &contents(&key, passphrase, rng)?, rng, publish)?;
+                read(path, passphrase)?
             }
             other => other?,
         };
-        Ok(Self { root: ScopeKey::from_bytes(root, ROOT_GENERATION), name: "local" })
+        if let (Some(_), Read::Plain) = (passphrase, root.1) {
+            create(path, &contents(&root.0, passphrase, rng)?, rng, |young, path| {
+                Ok(fs::rename(young, path)?)
+            })?;
+        }
+        Ok(Self { root: ScopeKey::from_bytes(root.0, ROOT_GENERATION), name: "local" })
     }
 
     /// A root key that lives as long as this value.
@@ -98,35 +122,73 @@ fn place<'a>(context: &'a KeyContext, generation: &'a [u8]) -> Place<'a> {
     }
 }
 
-fn read(path: &Path) -> Result<Zeroizing<[u8; KEY_LEN]>, KmsError> {
+/// How a key rested.
+#[derive(Clone, Copy)]
+enum Read {
+    Plain,
+    Sealed,
+}
+
+fn contents(
+    key: &[u8; KEY_LEN],
+    passphrase: Option<&Secret<String>>,
+    rng: &dyn Rng,
+) -> Result<Zeroizing<Vec<u8>>, KmsError> {
+    Ok(Zeroizing::new(match passphrase {
+        Some(passphrase) => sealed_file::seal(key, passphrase, rng).map_err(KmsError::KeyFile)?,
+        None => key.to_vec(),
+    }))
+}
+
+fn read(
+    path: &Path,
+    passphrase: Option<&Secret<String>>,
+) -> Result<(Zeroizing<[u8; KEY_LEN]>, Read), KmsError> {
     let mut file = File::open(path)?;
     // Asked of the open file, so that nobody can exchange it between question and reading.
     let about = file.metadata()?;
-    if !about.is_file() || about.len() != KEY_LEN as u64 {
+    let len = usize::try_from(about.len()).unwrap_or(usize::MAX);
+    if !about.is_file() || !(len == KEY_LEN || len == SEALED_LEN) {
         return Err(KmsError::KeyFile(KeyFileFault::Malformed));
     }
     if about.mode() & 0o077 != 0 {
         return Err(KmsError::KeyFile(KeyFileFault::Permissions));
     }
+    let mut bytes = Zeroizing::new(vec![0; len]);
+    file.read_exact(&mut bytes)?;
+    if len == SEALED_LEN {
+        let fault = match passphrase {
+            _ if !sealed_file::is_sealed(&bytes) => KeyFileFault::Malformed,
+            None => KeyFileFault::Sealed,
+            Some(passphrase) => match sealed_file::open(&bytes, passphrase) {
+                Ok(key) => return Ok((key, Read::Sealed)),
+                Err(fault) => fault,
+            },
+        };
+        return Err(KmsError::KeyFile(fault));
+    }
     let mut key = Zeroizing::new([0; KEY_LEN]);
-    file.read_exact(&mut *key)?;
+    key.copy_from_slice(&bytes);
     if key.iter().all(|b| *b == 0) {
         return Err(KmsError::KeyFile(KeyFileFault::Malformed));
     }
-    Ok(key)
+    Ok((key, Read::Plain))
 }
 
-fn create(path: &Path, rng: &dyn Rng) -> Result<(), KmsError> {
+fn create(
+    path: &Path,
+    contents: &[u8],
+    rng: &dyn Rng,
+    publish: impl Fn(&Path, &Path) -> Result<(), KmsError>,
+) -> Result<(), KmsError> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     let young = young_name(path, rng)?;
-    let mut key = Zeroizing::new([0; KEY_LEN]);
-    rng.fill(&mut *key);
-    let written = write(&young, &key).and_then(|()| publish(&young, path));
+    let written = write(&young, contents).and_then(|()| publish(&young, path));
     if written.is_err() {
-        // What is left is a key that seals nothing.
+        // What is left is a key that seals nothing, or that rests in its file still.
         let _ = fs::remove_file(&young);
     }
     written?;
@@ -142,9 +204,9 @@ fn young_name(path: &Path, rng: &dyn Rng) -> Result<PathBuf, KmsError> {
     Ok(path.with_file_name(name))
 }
 
-fn write(path: &Path, key: &[u8; KEY_LEN]) -> Result<(), KmsError> {
+fn write(path: &Path, contents: &[u8]) -> Result<(), KmsError> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(key)?;
+    file.write_all(contents)?;
     file.sync_all()?;
     Ok(())
 }
@@ -196,6 +258,52 @@ mod tests {
         let folder = folder();
         let open = |name: &str| LocalKms::open_or_create(&folder.path().join(name), &SystemRng).unwrap();
         check(&open("a.key"), &open("b.key"));
+    }
+
+    fn under(path: &Path, passphrase: &str) -> Result<LocalKms, KmsError> {
+        LocalKms::open_or_create_sealed(path, &Secret::new(passphrase.to_owned()), &SystemRng)
+    }
+
+    #[test]
+    fn sealed_under_a_passphrase_keeps_the_contract() {
+        let folder = folder();
+        let open = |name: &str| under(&folder.path().join(name), "correct horse").unwrap();
+        check(&open("a.key"), &open("b.key"));
+    }
+
+    #[test]
+    fn a_sealed_file_opens_with_its_passphrase_alone() {
+        let folder = folder();
+        let path = folder.path().join("root.key");
+        under(&path, "correct horse").unwrap();
+        assert_eq!((fs::read(&path).unwrap().len(), mode(&path)), (SEALED_LEN, 0o600));
+        let wrong = under(&path, "battery staple").unwrap_err();
+        assert_eq!(wrong, KmsError::KeyFile(KeyFileFault::Passphrase));
+        assert_eq!(fault(&path), KeyFileFault::Sealed);
+        let mut other = fs::read(&path).unwrap();
+        other[0] ^= 1;
+        fs::write(&path, &other).unwrap();
+        assert_eq!(under(&path, "correct horse").unwrap_err(), KmsError::KeyFile(KeyFileFault::Malformed));
+    }
+
+    #[test]
+    fn a_plain_file_is_sealed_and_keeps_its_key() {
+        let folder = folder();
+        let path = folder.path().join("root.key");
+        let plain = LocalKms::open_or_create(&path, &SystemRng).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let key = ScopeKey::generate(&SystemRng, 1);
+        let wrapped = now(plain.wrap(&context("europe", 1, 1), &key)).unwrap();
+        for _ in 0..2 {
+            let sealed = under(&path, "correct horse").unwrap();
+            assert!(now(sealed.unwrap(&context("europe", 1, 1), &wrapped)).is_ok());
+            let now_is = fs::read(&path).unwrap();
+            assert!(
+                now_is.len() == SEALED_LEN
+                    && !now_is.windows(8).any(|part| bytes.windows(8).any(|b| b == part))
+            );
+        }
+        assert_eq!((mode(&path), fs::read_dir(folder.path()).unwrap().count()), (0o600, 1));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod local;
 mod pkcs11;
 mod remote;
 mod reply;
+mod sealed_file;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -109,6 +110,12 @@ pub enum KeyFileFault {
     /// Its group or everybody may use it; it must be mode 0600 or 0400.
     #[error("may be read by others: make it mode 0600")]
     Permissions,
+    /// It is sealed under a passphrase, and none is given.
+    #[error("is sealed under a passphrase: say where that is")]
+    Sealed,
+    /// The passphrase is not the one it was sealed under, or the file was changed.
+    #[error("does not open with this passphrase")]
+    Passphrase,
     /// The operating system refused.
     #[error("cannot be read or written: {0}")]
     Io(std::io::ErrorKind),

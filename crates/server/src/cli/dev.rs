@@ -277,7 +277,7 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
             cells.push(CellConfig {
                 geography: one.geography.clone(),
                 engine: EngineConfig::Sqlite { path: folder.join("store.sqlite") },
-                kms: KmsConfig::Local { path: folder.join("root.key") },
+                kms: KmsConfig::Local { path: folder.join("root.key"), passphrase: None },
                 key_services: Vec::new(),
                 carriers: Vec::new(),
                 mail: None,
@@ -369,7 +369,8 @@ mod tests {
         assert_eq!(cells.len(), 2);
         assert_eq!(placed.iter().map(|one| one.cell).collect::<Vec<_>>(), [0, 1, 0]);
         assert_eq!(cells[1].engine, EngineConfig::Sqlite { path: "/d/cells/india/store.sqlite".into() });
-        assert_eq!(cells[1].kms, KmsConfig::Local { path: "/d/cells/india/root.key".into() });
+        let path = "/d/cells/india/root.key".into();
+        assert_eq!(cells[1].kms, KmsConfig::Local { path, passphrase: None });
         assert_eq!(names(&all[..1]), ["localhost", "*.localhost", "a.localhost"]);
     }
 }

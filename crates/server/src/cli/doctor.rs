@@ -19,7 +19,9 @@ use store::engine::postgres::{PostgresEngine, PostgresOptions};
 
 use super::sandbox::folder_of;
 use super::{CliError, cells, machine};
-use crate::config::{CellConfig, Certificate, Config, DatabaseUrl, EngineConfig, KmsConfig, Listener};
+use crate::config::{
+    CellConfig, Certificate, Config, DatabaseUrl, EngineConfig, KmsConfig, Listener, SecretRef,
+};
 use crate::host::{self, Holds, Layer, Needs};
 use crate::net;
 
@@ -102,12 +104,7 @@ impl Doctor {
                 for cell in &config.cells {
                     findings.extend(look_at(cell).await);
                 }
-                findings.extend(config.resources.iter().flat_map(|one| &one.access_keys).map(|key| {
-                    match key.fetch() {
-                        Ok(_) => good(format!("access key {key}"), "can be read"),
-                        Err(fault) => bad(format!("access key {key}"), fault.to_string(), "put it there"),
-                    }
-                }));
+                findings.extend(config.secrets().into_iter().map(|(what, place)| secret(&what, place)));
             }
         }
         let well = findings.iter().all(|one| one.state != State::Bad);
@@ -250,6 +247,28 @@ fn certificate(chain: &Path, key: &Path, now: Timestamp) -> Finding {
     }
 }
 
+/// A secret that is where it is said to be, and for the server alone.
+fn secret(what: &str, place: &SecretRef) -> Finding {
+    let name = format!("{what} {place}");
+    if let Err(fault) = place.fetch() {
+        return bad(name, fault.to_string(), "put it there, readable for the server's user");
+    }
+    match place {
+        SecretRef::Env(_) => warning(
+            name,
+            "in the environment, which whoever may look at the process sees",
+            "put it into a file, or hand it over as a credential of systemd",
+        ),
+        SecretRef::Credential(_) => good(name, "handed over by systemd"),
+        SecretRef::File(path) => match fs::metadata(path) {
+            Ok(about) if about.mode() & 0o077 != 0 => {
+                warning(name, "others on this machine may read it", format!("chmod 600 {}", path.display()))
+            }
+            _ => good(name, "readable for its owner alone"),
+        },
+    }
+}
+
 /// A file that its owner alone may read.
 fn private(path: &Path, what: &str) -> Finding {
     let name = format!("{what} {}", path.display());
@@ -305,7 +324,7 @@ async fn look_at(cell: &CellConfig) -> Vec<Finding> {
 
 /// A key file that its owner alone may read, or a key service that wraps a key and opens it again.
 async fn key_service(cell: &CellConfig, config: &KmsConfig, what: &str) -> Finding {
-    if let KmsConfig::Local { path } = config {
+    if let KmsConfig::Local { path, .. } = config {
         let what = format!("{what} file");
         return if path.exists() { private(path, &what) } else { folder(&folder_of(path), &what) };
     }

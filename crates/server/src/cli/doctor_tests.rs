@@ -74,3 +74,36 @@ fn the_report_says_what_to_do() {
     assert_eq!((&json["ok"], &json["checks"][2]["state"]), (&false.into(), &"bad".into()));
     assert!(report(&findings[..1], false, true).contains("\u{1b}[32m✓"));
 }
+
+#[test]
+fn secrets_are_there_and_for_the_server_alone() {
+    let there = tempfile::tempdir().unwrap();
+    let file = there.path().join("secret");
+    let place = SecretRef::File(file.clone());
+    let gone = secret("token", &place);
+    assert!(gone.state == State::Bad && gone.next.starts_with("put it there"), "{gone:?}");
+    fs::write(&file, "hunter2").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    let open = secret("token", &place);
+    assert!(open.state == State::Warning && open.next.starts_with("chmod 600 "), "{open:?}");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o400)).unwrap();
+    assert_eq!(secret("token", &place).state, State::Good);
+    assert_eq!(secret("token", &SecretRef::Env("PATH".into())).state, State::Warning);
+    assert_eq!(secret("token", &SecretRef::Credential("surely-not-there".into())).state, State::Bad);
+}
+
+/// A secret itself in the place of a reference is found, and not repeated.
+#[test]
+fn plain_secrets_are_found() {
+    let plain = "[listener]\naddress = '127.0.0.1:0'\nself_signed = true\ndata = '/d'\n[operator]\ntoken = 'hunter2hunter2'\n\
+        [[cell]]\ngeography = 'europe'\nengine = { kind = 'postgres', url = 'postgres://u:hunter3@h/d' }\n\
+        kms = { kind = 'local', path = '/d/k', passphrase = 'hunter4' }\n\
+        [[resource]]\nname = 'a'\ngeography = 'europe'\naccess_keys = ['aHVudGVyNQ==']\n";
+    let told = Config::parse("t", plain).unwrap_err().to_string();
+    for key in
+        ["operator.token", "cell[0].engine.url", "cell[0].kms.passphrase", "resource[0].access_keys[0]"]
+    {
+        assert!(told.contains(key), "{key}: {told}");
+    }
+    assert!(!told.contains("hunter") && !told.contains("aHVud"), "{told}");
+}

@@ -128,7 +128,7 @@ struct RawEngine {
     #[serde(default)]
     #[schemars(with = "String")]
     path: Option<PathBuf>,
-    /// For postgres: where the database's URL is, as "env:NAME" or "file:/path"; or the URL itself when it has no password.
+    /// For postgres: where the database's URL is, as "file:/path", "credential:NAME" or "env:NAME"; or the URL itself when it has no password.
     #[serde(default)]
     #[schemars(with = "String")]
     url: Option<String>,

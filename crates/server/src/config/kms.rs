@@ -18,6 +18,8 @@ pub enum KmsConfig {
     Local {
         /// The file, readable for the server alone; made when it is missing.
         path: PathBuf,
+        /// Where the passphrase is that it is sealed under; without one it is not sealed.
+        passphrase: Option<SecretRef>,
     },
     /// A key in a token that speaks PKCS#11: an HSM.
     Pkcs11 {
@@ -66,7 +68,7 @@ impl KmsConfig {
     /// What no other key service may name too, and the key of the configuration that names it.
     pub(super) fn place(&self) -> (String, &'static str) {
         match self {
-            Self::Local { path } => (format!("file {}", path.display()), "path"),
+            Self::Local { path, .. } => (format!("file {}", path.display()), "path"),
             Self::Pkcs11 { module, token, key, .. } => {
                 (format!("key {} {token} {key}", module.display()), "key")
             }
@@ -130,6 +132,10 @@ pub(super) struct RawKms {
     #[serde(default)]
     #[schemars(with = "String")]
     path: Option<PathBuf>,
+    /// For local: where the passphrase is that the key file is sealed under. A file that is not sealed yet is sealed then.
+    #[serde(default)]
+    #[schemars(with = "String", regex(pattern = r"^(env|file|credential):."))]
+    passphrase: Option<String>,
     /// For pkcs11: the module of the HSM's maker, such as "/usr/lib/softhsm/libsofthsm2.so".
     #[serde(default)]
     #[schemars(with = "String")]
@@ -142,9 +148,9 @@ pub(super) struct RawKms {
     #[serde(default)]
     #[schemars(with = "String", length(max = 255))]
     key: Option<String>,
-    /// For pkcs11: where the user's PIN is, as "env:NAME" or "file:/path".
+    /// For pkcs11: where the user's PIN is, as "file:/path", "credential:NAME" or "env:NAME".
     #[serde(default)]
-    #[schemars(with = "String", regex(pattern = r"^(env|file):."))]
+    #[schemars(with = "String", regex(pattern = r"^(env|file|credential):."))]
     pin: Option<String>,
     /// For aws-kms: the region, such as "eu-central-1".
     #[serde(default)]
@@ -158,17 +164,17 @@ pub(super) struct RawKms {
     #[serde(default)]
     #[schemars(with = "String")]
     ca: Option<PathBuf>,
-    /// For aws-kms: where the access key id is, as "env:NAME" or "file:/path". It is read anew for each call.
+    /// For aws-kms: where the access key id is, as "file:/path", "credential:NAME" or "env:NAME". It is read anew for each call.
     #[serde(default)]
-    #[schemars(with = "String", regex(pattern = r"^(env|file):."))]
+    #[schemars(with = "String", regex(pattern = r"^(env|file|credential):."))]
     access_key_id: Option<String>,
     /// For aws-kms: where the secret access key is.
     #[serde(default)]
-    #[schemars(with = "String", regex(pattern = r"^(env|file):."))]
+    #[schemars(with = "String", regex(pattern = r"^(env|file|credential):."))]
     secret_access_key: Option<String>,
     /// For aws-kms: where the session token of temporary credentials is.
     #[serde(default)]
-    #[schemars(with = "String", regex(pattern = r"^(env|file):."))]
+    #[schemars(with = "String", regex(pattern = r"^(env|file|credential):."))]
     session_token: Option<String>,
 }
 
@@ -177,7 +183,7 @@ impl RawKms {
     pub(super) fn check(self, at: &str, document: &mut Document<'_>) -> Option<KmsConfig> {
         let kind = self.kind.clone();
         let mine: &[&str] = match kind.as_deref() {
-            Some("local") => &["path"],
+            Some("local") => &["path", "passphrase"],
             Some("pkcs11") => &["module", "token", "key", "pin"],
             Some("aws-kms") => {
                 &["key", "region", "endpoint", "ca", "access_key_id", "secret_access_key", "session_token"]
@@ -195,13 +201,7 @@ impl RawKms {
         match kind.as_deref() {
             Some("pkcs11") => self.pkcs11(at, document),
             Some("aws-kms") => self.aws(at, document),
-            Some("local") => self.path.filter(|path| !path.as_os_str().is_empty()).map_or_else(
-                || {
-                    let fix = "name the key file: path = \"/var/lib/chancery/europe/root.key\"";
-                    missing(&format!("{at}.path"), fix, document)
-                },
-                |path| Some(KmsConfig::Local { path }),
-            ),
+            Some("local") => self.local(at, document),
             Some(_) => {
                 document.problem(&format!("{at}.kind"), "there is no such key service", KINDS);
                 None
@@ -211,8 +211,9 @@ impl RawKms {
     }
 
     /// Each key beside the kind, and whether it is written.
-    const fn given(&self) -> [(&'static str, bool); 11] {
+    const fn given(&self) -> [(&'static str, bool); 12] {
         [
+            ("passphrase", self.passphrase.is_some()),
             ("path", self.path.is_some()),
             ("module", self.module.is_some()),
             ("token", self.token.is_some()),
@@ -225,6 +226,17 @@ impl RawKms {
             ("secret_access_key", self.secret_access_key.is_some()),
             ("session_token", self.session_token.is_some()),
         ]
+    }
+
+    fn local(self, at: &str, document: &mut Document<'_>) -> Option<KmsConfig> {
+        const FIX: &str = "name the key file: path = \"/var/lib/chancery/europe/root.key\"";
+        let passphrase = match &self.passphrase {
+            Some(text) => Some(secret::reference(text, &format!("{at}.passphrase"), document)?),
+            None => None,
+        };
+        let path = self.path.filter(|path| !path.as_os_str().is_empty());
+        let path = path.or_else(|| missing(&format!("{at}.path"), FIX, document));
+        Some(KmsConfig::Local { path: path?, passphrase })
     }
 
     fn aws(self, at: &str, document: &mut Document<'_>) -> Option<KmsConfig> {

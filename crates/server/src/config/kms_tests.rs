@@ -73,7 +73,7 @@ fn labels_have_bounds() {
 #[test]
 fn a_file_has_nothing_of_a_token() {
     let file = r#"kind = "local", path = "/r""#;
-    assert_eq!(read(file), Ok(KmsConfig::Local { path: "/r".into() }));
+    assert_eq!(read(file), Ok(KmsConfig::Local { path: "/r".into(), passphrase: None }));
     for more in [r#"module = "/m""#, r#"token = "t""#, r#"key = "k""#, r#"pin = "env:P""#] {
         let found = read(&format!("{file}, {more}")).unwrap_err();
         let name = more.split(' ').next().unwrap();

@@ -96,9 +96,9 @@ pub(super) struct RawMail {
     #[serde(default)]
     #[schemars(with = "String")]
     user: Option<String>,
-    /// For a smart host: where the password is, as "env:NAME" or "file:/path".
+    /// For a smart host: where the password is, as "file:/path", "credential:NAME" or "env:NAME".
     #[serde(default)]
-    #[schemars(with = "String", regex(pattern = r"^(env|file):."))]
+    #[schemars(with = "String", regex(pattern = r"^(env|file|credential):."))]
     password: Option<String>,
     /// How many sessions with one server at the same time.
     #[serde(default = "sessions")]

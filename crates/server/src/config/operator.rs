@@ -11,9 +11,9 @@ use super::secret::{self, SecretRef};
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "operator")]
 pub(super) struct RawOperator {
-    /// Where the operator's token is, as "env:NAME" or "file:/path": at least 32 printable characters. Without it nobody
+    /// Where the operator's token is, as "file:/path", "credential:NAME" or "env:NAME": at least 32 printable characters. Without it nobody
     /// can use the routes under /operator/.
-    #[schemars(with = "String", regex(pattern = r"^(env|file):."))]
+    #[schemars(with = "String", regex(pattern = r"^(env|file|credential):."))]
     token: Option<String>,
 }
 

@@ -64,6 +64,47 @@ impl RawSandbox {
 }
 
 impl Config {
+    /// Every secret that is named, with what it is.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<(String, &SecretRef)> {
+        let mut all: Vec<(String, &SecretRef)> = Vec::new();
+        all.extend(self.operator.iter().map(|place| ("operator's token".to_owned(), place)));
+        let token = self.alerts.iter().filter_map(|alerts| alerts.token.as_ref());
+        all.extend(token.map(|place| ("token of alerts".to_owned(), place)));
+        for resource in &self.resources {
+            let keys = resource.access_keys.iter();
+            all.extend(keys.map(|place| (format!("access key of {}", resource.name), place)));
+        }
+        for cell in &self.cells {
+            let geography = cell.geography.as_str();
+            if let EngineConfig::Postgres { url: DatabaseUrl::Kept(place), .. } = &cell.engine {
+                all.push((format!("database of {geography}"), place));
+            }
+            let services = cell.key_services.iter().map(|service| &service.kms);
+            for kms in std::iter::once(&cell.kms).chain(services) {
+                let places: Vec<&SecretRef> = match kms {
+                    KmsConfig::Local { passphrase, .. } => passphrase.iter().collect(),
+                    KmsConfig::Pkcs11 { pin, .. } => vec![pin],
+                    KmsConfig::Aws(aws) => {
+                        let token = aws.session_token.as_ref();
+                        [Some(&aws.access_key_id), Some(&aws.secret_access_key), token]
+                            .into_iter()
+                            .flatten()
+                            .collect()
+                    }
+                };
+                all.extend(places.into_iter().map(|place| (format!("key service of {geography}"), place)));
+            }
+            all.extend(cell.carriers.iter().map(|one| (format!("carrier of {geography}"), &one.password)));
+            if let Some(MailRoute::SmartHost { login: Some((_, place)), .. }) =
+                cell.mail.as_ref().map(|mail| &mail.route)
+            {
+                all.push((format!("smart host of {geography}"), place));
+            }
+        }
+        all
+    }
+
     /// Every file and folder that a server with this configuration needs once it runs.
     #[must_use]
     pub fn needs(&self) -> Needs {
@@ -106,7 +147,10 @@ fn of_cell(cell: &CellConfig, needs: &mut Needs) {
 
 fn of_key_service(kms: &KmsConfig, needs: &mut Needs) {
     match kms {
-        KmsConfig::Local { path } => needs.write.push(folder(path)),
+        KmsConfig::Local { path, passphrase } => {
+            needs.write.push(folder(path));
+            passphrase.iter().for_each(|place| secret(place, needs));
+        }
         KmsConfig::Pkcs11 { module, pin, .. } => {
             secret(pin, needs);
             // The module, and the libraries that it wants when it is loaded.
@@ -118,18 +162,14 @@ fn of_key_service(kms: &KmsConfig, needs: &mut Needs) {
             // The folders: credentials are replaced while running, by new files of the same names.
             let places = [Some(&aws.access_key_id), Some(&aws.secret_access_key), aws.session_token.as_ref()];
             for place in places.into_iter().flatten() {
-                if let SecretRef::File(path) = place {
-                    needs.read.push(folder(path));
-                }
+                needs.read.extend(place.path().map(|path| folder(&path)));
             }
         }
     }
 }
 
 fn secret(place: &SecretRef, needs: &mut Needs) {
-    if let SecretRef::File(path) = place {
-        needs.read.push(path.clone());
-    }
+    needs.read.extend(place.path());
 }
 
 /// The folder that a file is in.

@@ -16,10 +16,16 @@ pub enum SecretRef {
     Env(String),
     /// In this file, without the line end after it: `file:PATH`.
     File(PathBuf),
+    /// In this credential that systemd hands over (`LoadCredential=`, `LoadCredentialEncrypted=`, which a TPM can bind to
+    /// the machine): `credential:NAME`.
+    Credential(String),
 }
 
+/// Where systemd says that credentials are (systemd.exec(5)).
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
 /// How a reference is written.
-pub(super) const FORM: &str = "write \"env:NAME\" for an environment variable or \"file:/path\" for a file; secrets themselves are not written here";
+pub(super) const FORM: &str = "write \"env:NAME\" for an environment variable, \"file:/path\" for a file or \"credential:NAME\" for a credential of systemd; secrets themselves are not written here";
 
 /// Reads the reference that `key` holds; what is none is noted.
 pub(super) fn reference(text: &str, key: &str, document: &mut Document<'_>) -> Option<SecretRef> {
@@ -44,6 +50,11 @@ pub enum SecretError {
     /// The variable is not set, or not text.
     #[error("the environment variable {0} is not set")]
     NoVariable(String),
+    /// This process was not started by systemd with credentials.
+    #[error(
+        "systemd handed over no credentials: set LoadCredential= or LoadCredentialEncrypted= in the unit"
+    )]
+    NoCredentials,
     /// The file cannot be read as text.
     #[error("the file {file} cannot be read: {kind}")]
     NoFile {
@@ -67,8 +78,25 @@ impl SecretRef {
                 let name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
                 (!place.is_empty() && place.bytes().all(name)).then(|| Self::Env(place.to_owned()))
             }
+            "credential" => {
+                let name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+                let good = !place.is_empty() && place.bytes().all(name) && !place.starts_with('.');
+                good.then(|| Self::Credential(place.to_owned()))
+            }
             "file" => (!place.is_empty() && !place.contains('\0')).then(|| Self::File(place.into())),
             _ => None,
+        }
+    }
+
+    /// The file it is in; `None` when it is in none, or systemd has not said where.
+    #[must_use]
+    pub fn path(&self) -> Option<PathBuf> {
+        match self {
+            Self::Env(_) => None,
+            Self::File(file) => Some(file.clone()),
+            Self::Credential(name) => {
+                std::env::var_os(CREDENTIALS).map(|folder| PathBuf::from(folder).join(name))
+            }
         }
     }
 
@@ -79,8 +107,11 @@ impl SecretRef {
     pub fn fetch(&self) -> Result<Secret<String>, SecretError> {
         let text = match self {
             Self::Env(name) => std::env::var(name).map_err(|_| SecretError::NoVariable(name.clone()))?,
-            Self::File(file) => std::fs::read_to_string(file)
-                .map_err(|fault| SecretError::NoFile { file: file.clone(), kind: fault.kind() })?,
+            Self::File(_) | Self::Credential(_) => {
+                let file = self.path().ok_or(SecretError::NoCredentials)?;
+                std::fs::read_to_string(&file)
+                    .map_err(|fault| SecretError::NoFile { file, kind: fault.kind() })?
+            }
         };
         let text = text.trim_end_matches(['\r', '\n']);
         if text.is_empty() { Err(SecretError::Empty(self.clone())) } else { Ok(Secret::new(text.to_owned())) }
@@ -92,6 +123,7 @@ impl fmt::Display for SecretRef {
         match self {
             Self::Env(name) => write!(f, "env:{name}"),
             Self::File(file) => write!(f, "file:{}", file.display()),
+            Self::Credential(name) => write!(f, "credential:{name}"),
         }
     }
 }
@@ -107,6 +139,10 @@ mod tests {
         for bad in
             ["", "env:", "file:", "postgres://u:p@h/d", "env:A B", "env:A=B", "ENV:A", "c2VjcmV0", "file:a\0"]
         {
+            assert_eq!(SecretRef::parse(bad), None, "{bad:?}");
+        }
+        assert_eq!(SecretRef::parse("credential:root-key"), Some(SecretRef::Credential("root-key".into())));
+        for bad in ["credential:", "credential:../x", "credential:a/b", "credential:.x", "credential:a b"] {
             assert_eq!(SecretRef::parse(bad), None, "{bad:?}");
         }
         assert_eq!(SecretRef::parse("file:a:b").unwrap().to_string(), "file:a:b");

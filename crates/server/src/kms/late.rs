@@ -78,7 +78,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys").join("contoso.key");
         std::fs::write(folder.path().join("keys"), "in the way").unwrap();
-        let service = KeyServiceConfig { name: "contoso".to_owned(), kms: KmsConfig::Local { path } };
+        let service =
+            KeyServiceConfig { name: "contoso".to_owned(), kms: KmsConfig::Local { path, passphrase: None } };
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_795_420_800_000)));
         let rng: Arc<dyn Rng> = Arc::new(SeededRng::new(1));
         let kms = open_or_later(&service, &(Arc::clone(&clock) as _), &rng).await;

@@ -8,15 +8,15 @@ mod remote;
 use std::path::Path;
 use std::sync::Arc;
 
-use base::{Clock, Rng};
+use base::{Clock, Rng, Secret};
 use guard::{Kms, LocalKms, Pkcs11Fault, Pkcs11Kms, Pkcs11Options};
 use thiserror::Error;
 
 pub use guarded::{Guarded, MAX_CALLS, MAX_FAULTS, MAX_PAUSE, MIN_PAUSE, PATIENCE};
 pub use late::open_or_later;
 
-use crate::config::KmsConfig;
 use crate::config::secret::SecretError;
+use crate::config::{KmsConfig, SecretRef};
 use crate::dev::files;
 
 /// Why a key service cannot be used. It names no secret.
@@ -54,7 +54,10 @@ pub async fn open(
     rng: &dyn Rng,
 ) -> Result<Arc<dyn Kms>, KmsFault> {
     match config {
-        KmsConfig::Local { path } => Ok(Arc::new(local(path, rng)?)),
+        KmsConfig::Local { path, passphrase } => {
+            let passphrase = passphrase.as_ref().map(SecretRef::fetch).transpose()?;
+            Ok(Arc::new(local(path, passphrase.as_ref(), rng)?))
+        }
         KmsConfig::Pkcs11 { module, token, key, pin } => {
             let options = Pkcs11Options {
                 module: module.clone(),
@@ -71,8 +74,12 @@ pub async fn open(
     }
 }
 
-fn local(path: &Path, rng: &dyn Rng) -> Result<LocalKms, KmsFault> {
+fn local(path: &Path, passphrase: Option<&Secret<String>>, rng: &dyn Rng) -> Result<LocalKms, KmsFault> {
     let fault = |why: String| KmsFault::File { file: path.display().to_string(), why };
     files::make_folder_of(path).map_err(|why| fault(format!("its folder: {}", why.kind())))?;
-    LocalKms::open_or_create(path, rng).map_err(|why| fault(why.to_string()))
+    let opened = match passphrase {
+        Some(passphrase) => LocalKms::open_or_create_sealed(path, passphrase, rng),
+        None => LocalKms::open_or_create(path, rng),
+    };
+    opened.map_err(|why| fault(why.to_string()))
 }
