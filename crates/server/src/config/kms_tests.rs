@@ -71,6 +71,73 @@ fn labels_have_bounds() {
 }
 
 #[test]
+fn a_file_may_be_sealed_under_a_passphrase() {
+    let sealed = r#"kind = "local", path = "/r", passphrase = "credential:root""#;
+    let passphrase = Some(SecretRef::Credential("root".to_owned()));
+    assert_eq!(read(sealed), Ok(KmsConfig::Local { path: "/r".into(), passphrase }));
+    let plain = read(&sealed.replace("credential:root", "correct horse")).unwrap_err();
+    assert!(plain[0].starts_with("cell[0].kms.passphrase: this is no reference"), "{plain:?}");
+    let elsewhere = read(&format!(r#"{TOKEN}, passphrase = "env:P""#)).unwrap_err();
+    assert!(elsewhere[0].contains("no such key"), "{elsewhere:?}");
+}
+
+const WITH_SERVICES: &str = r#"
+[listener]
+address = "127.0.0.1:0"
+self_signed = true
+data = "/d"
+[[cell]]
+geography = "europe"
+engine = { kind = "sqlite", path = "/d/s" }
+kms = { kind = "local", path = "/d/k" }
+[[cell.key_service]]
+name = "contoso-key"
+kms = { kind = "local", path = "/d/contoso" }
+[[resource]]
+name = "contoso"
+geography = "europe"
+key_service = "contoso-key"
+"#;
+
+#[test]
+fn a_resource_chooses_a_key_service_of_its_cell() {
+    let config = Config::parse("t", WITH_SERVICES).unwrap();
+    assert_eq!(config.cells[0].key_services[0].name, "contoso-key");
+    assert_eq!(config.resources[0].key_service.as_deref(), Some("contoso-key"));
+    let own = WITH_SERVICES.replace("key_service = \"contoso-key\"", "key_service = \"root\"");
+    assert!(Config::parse("t", &own).is_ok());
+    for (old, new, expected) in [
+        ("key_service = \"contoso-key\"", "key_service = \"other\"", "resource[0].key_service"),
+        ("name = \"contoso-key\"", "name = \"root\"", "cell[0].key_service[0].name"),
+        ("name = \"contoso-key\"", "name = \"Contoso\"", "cell[0].key_service[0].name"),
+        ("name = \"contoso-key\"", "name = \"-\"", "cell[0].key_service[0].name"),
+        ("path = \"/d/contoso\"", "", "cell[0].key_service[0].kms.path"),
+    ] {
+        let told = Config::parse("t", &WITH_SERVICES.replacen(old, new, 1)).unwrap_err().to_string();
+        assert!(told.contains(expected), "{new}: {told}");
+    }
+    let long = format!("name = \"{}\"", "a".repeat(guard::holder::MAX_HOLDER));
+    let with = |name: &str| {
+        let text = WITH_SERVICES.replace("name = \"contoso-key\"", name);
+        Config::parse("t", &text.replace("key_service = \"contoso-key\"", ""))
+    };
+    assert!(with(&long).is_ok() && with(&long.replacen('a', "aa", 1)).is_err());
+}
+
+#[test]
+fn key_services_have_names_and_keys_of_their_own() {
+    let twice = WITH_SERVICES.replace(
+        "[[resource]]",
+        "[[cell.key_service]]\nname = \"contoso-key\"\nkms = { kind = \"local\", path = \"/d/contoso\" }\n[[resource]]",
+    );
+    let told = Config::parse("t", &twice).unwrap_err().to_string();
+    assert!(told.contains("cell[0].key_service[1].name"), "{told}");
+    assert!(told.contains("cell[0].key_service[1].kms.path"), "two services do not share a key: {told}");
+    let as_root = WITH_SERVICES.replace("/d/contoso", "/d/k");
+    assert!(Config::parse("t", &as_root).is_ok(), "the cell's own by another name");
+}
+
+#[test]
 fn a_file_has_nothing_of_a_token() {
     let file = r#"kind = "local", path = "/r""#;
     assert_eq!(read(file), Ok(KmsConfig::Local { path: "/r".into(), passphrase: None }));
