@@ -17,6 +17,7 @@ pub use kms::holder;
 pub use kms::{Ask, Exchange, Reply, Unreachable};
 pub use kms::{AwsCredentials, AwsKms, AwsOptions, FetchCredentials};
 pub use kms::{BoxFuture, KeyContext, KeyFileFault, Kms, KmsError, LocalKms};
+pub use kms::{FetchToken, VaultKms, VaultOptions};
 pub use kms::{Pkcs11Fault, Pkcs11Kms, Pkcs11Options};
 pub use random::SystemRng;
 pub use seal::{Header, OpenError, Place, ScopeKey, SealError, Sealed};

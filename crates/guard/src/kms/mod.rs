@@ -10,6 +10,7 @@ mod pkcs11;
 mod remote;
 mod reply;
 mod sealed_file;
+mod vault;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -25,6 +26,7 @@ pub use aws::{AwsCredentials, AwsKms, AwsOptions, FetchCredentials};
 pub use local::LocalKms;
 pub use pkcs11::{Pkcs11Fault, Pkcs11Kms, Pkcs11Options};
 pub use remote::{Ask, Exchange, Reply, Unreachable};
+pub use vault::{FetchToken, VaultKms, VaultOptions};
 
 /// A future on the heap that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -47,6 +49,21 @@ pub trait Kms: Send + Sync + 'static {
         context: &'a KeyContext,
         wrapped: &'a Sealed,
     ) -> BoxFuture<'a, Result<ScopeKey, KmsError>>;
+}
+
+/// What the associated data of a wrapped key begin with.
+const PURPOSE: &[u8] = b"chancery resource key 1";
+
+/// What a wrapped key is bound to: each part after its length.
+fn bound(context: &KeyContext) -> Vec<u8> {
+    let generation = context.generation.to_be_bytes();
+    let parts = [PURPOSE, context.geography.as_str().as_bytes(), context.resource.as_bytes(), &generation];
+    let mut bytes = Vec::new();
+    for part in parts {
+        bytes.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+        bytes.extend_from_slice(part);
+    }
+    bytes
 }
 
 /// A key and its generation, ready for a service that wraps bytes, when it is of the context's generation.

@@ -18,7 +18,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::reply::{self, Answer};
-use super::{BoxFuture, KeyContext, Kms, KmsError, framed, from_framed};
+use super::{BoxFuture, KeyContext, Kms, KmsError, PURPOSE, bound, framed, from_framed};
 use crate::random::SystemRng;
 use crate::seal::{ScopeKey, Sealed};
 
@@ -27,8 +27,6 @@ const FORMAT: u8 = 0xB1;
 const NONCE: usize = 12;
 const TAG: usize = 16;
 const TAG_BITS: u64 = 128;
-/// What the associated data begin with.
-const PURPOSE: &[u8] = b"chancery resource key 1";
 /// The most calls that wait for the token; past it, it counts as unavailable.
 const MAX_WAITING: usize = 256;
 
@@ -156,18 +154,6 @@ impl Kms for Pkcs11Kms {
             from_framed(context, &plain)
         })
     }
-}
-
-/// What a wrapped key is bound to: each part after its length.
-fn bound(context: &KeyContext) -> Vec<u8> {
-    let generation = context.generation.to_be_bytes();
-    let parts = [PURPOSE, context.geography.as_str().as_bytes(), context.resource.as_bytes(), &generation];
-    let mut bytes = Vec::new();
-    for part in parts {
-        bytes.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
-        bytes.extend_from_slice(part);
-    }
-    bytes
 }
 
 /// A session that is logged in, and the key.

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::document::Document;
-use super::kms::{KeyServiceConfig, KmsConfig, RawKeyService, RawKms};
+use super::key_service::{KeyServiceConfig, RawKeyService};
+use super::kms::{KmsConfig, RawKms};
 use super::mail::{MailConfig, RawMail};
 use super::secret::{self, SecretError, SecretRef};
 use super::sms::{CarrierConfig, RawSms};

@@ -34,6 +34,25 @@ pub enum KmsConfig {
     },
     /// A key in AWS KMS.
     Aws(AwsConfig),
+    /// A key in the transit engine of Vault.
+    Vault(VaultConfig),
+}
+
+/// A key in the transit engine of HashiCorp Vault or OpenBao, and who asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultConfig {
+    /// The server.
+    pub address: String,
+    /// Where the engine is mounted.
+    pub mount: String,
+    /// The key's name.
+    pub key: String,
+    /// The namespace.
+    pub namespace: Option<String>,
+    /// The authorities that its certificate may come from.
+    pub ca: PathBuf,
+    /// Where the token is.
+    pub token: SecretRef,
 }
 
 /// A key in AWS KMS, and who asks for it.
@@ -55,15 +74,6 @@ pub struct AwsConfig {
     pub session_token: Option<SecretRef>,
 }
 
-/// A key service that resources of a cell may put their keys under.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyServiceConfig {
-    /// The name by which resources choose it.
-    pub name: String,
-    /// Where its key is.
-    pub kms: KmsConfig,
-}
-
 impl KmsConfig {
     /// What no other key service may name too, and the key of the configuration that names it.
     pub(super) fn place(&self) -> (String, &'static str) {
@@ -72,61 +82,23 @@ impl KmsConfig {
             Self::Pkcs11 { module, token, key, .. } => {
                 (format!("key {} {token} {key}", module.display()), "key")
             }
+            Self::Vault(vault) => {
+                (format!("key {} {:?} {} {}", vault.address, vault.namespace, vault.mount, vault.key), "key")
+            }
             Self::Aws(aws) => (format!("key {:?} {} {}", aws.endpoint, aws.region, aws.key), "key"),
         }
     }
 }
 
-/// A key service that resources of this cell may put their keys under: a customer's own key.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "key_service")]
-pub(super) struct RawKeyService {
-    /// The name by which a resource chooses it: key_service = "NAME". It is kept with the keys, so it must stay.
-    #[schemars(required, with = "String", regex(pattern = r"^[a-z]([a-z0-9-]{0,62}[a-z0-9])?$"))]
-    name: Option<String>,
-    /// Where its key is.
-    #[schemars(required, with = "RawKms")]
-    kms: Option<RawKms>,
-}
-
-/// Whether a resource can choose a key service by this name; [`guard::holder::ROOT`] is the cell's own.
-fn is_service_name(name: &str) -> bool {
-    let edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let bytes = name.as_bytes();
-    (1..=guard::holder::MAX_HOLDER).contains(&bytes.len())
-        && bytes.first().is_some_and(u8::is_ascii_lowercase)
-        && edge(bytes.last())
-        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
-        && name != guard::holder::ROOT
-}
-
-impl RawKeyService {
-    /// Checks it; what is wrong is noted.
-    pub(super) fn check(self, at: &str, document: &mut Document<'_>) -> Option<KeyServiceConfig> {
-        const FIX: &str =
-            "write a name of 1 to 64 lower-case letters, digits and hyphens, other than \"root\"";
-        let name = match self.name.filter(|name| is_service_name(name)) {
-            Some(name) => Some(name),
-            None => missing(&format!("{at}.name"), FIX, document),
-        };
-        let kms = match self.kms {
-            Some(kms) => kms.check(&format!("{at}.kms"), document),
-            None => missing(&format!("{at}.kms"), KINDS, document),
-        };
-        Some(KeyServiceConfig { name: name?, kms: kms? })
-    }
-}
-
 /// Who keeps the key above a cell's keys: { kind = "local", path = ".." }, { kind = "pkcs11", module = "..", token = "..",
 /// key = "..", pin = "file:.." }, or { kind = "aws-kms", region = "..", key = "..", access_key_id = "file:..",
-/// secret_access_key = "file:.." }.
+/// secret_access_key = "file:.." }, or { kind = "vault-transit", address = "https://..", key = "..", token = "file:.." }.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "kms")]
 pub(super) struct RawKms {
-    /// "local", "pkcs11" or "aws-kms".
-    #[schemars(required, with = "String", regex(pattern = r"^(local|pkcs11|aws-kms)$"))]
+    /// "local", "pkcs11", "aws-kms" or "vault-transit".
+    #[schemars(required, with = "String", regex(pattern = r"^(local|pkcs11|aws-kms|vault-transit)$"))]
     kind: Option<String>,
     /// For local: the key file, readable for the server alone; made when it is missing. Back it up: without it nothing can be read.
     #[serde(default)]
@@ -140,11 +112,12 @@ pub(super) struct RawKms {
     #[serde(default)]
     #[schemars(with = "String")]
     module: Option<PathBuf>,
-    /// For pkcs11: the token's label.
+    /// For pkcs11: the token's label. For vault-transit: where the token is, as "file:/path", "credential:NAME" or "env:NAME";
+    /// it is read anew for each call.
     #[serde(default)]
-    #[schemars(with = "String", length(max = 32))]
+    #[schemars(with = "String", length(max = 4096))]
     token: Option<String>,
-    /// For pkcs11: the label of its AES-256 key. For aws-kms: the key's id or ARN.
+    /// For pkcs11: the label of its AES-256 key. For aws-kms: the key's id or ARN. For vault-transit: the key's name.
     #[serde(default)]
     #[schemars(with = "String", length(max = 255))]
     key: Option<String>,
@@ -160,7 +133,19 @@ pub(super) struct RawKms {
     #[serde(default)]
     #[schemars(with = "String", regex(pattern = r"^https?://"))]
     endpoint: Option<String>,
-    /// For aws-kms: a file of authorities (PEM) that its certificate may come from; without it those the system trusts.
+    /// For vault-transit: the server, such as "https://vault.example.org:8200". Without TLS only on this machine.
+    #[serde(default)]
+    #[schemars(with = "String", regex(pattern = r"^https?://"))]
+    address: Option<String>,
+    /// For vault-transit: where the engine is mounted. [default: "transit"]
+    #[serde(default)]
+    #[schemars(with = "String", length(max = 255))]
+    mount: Option<String>,
+    /// For vault-transit: the namespace, where there are any.
+    #[serde(default)]
+    #[schemars(with = "String", length(max = 255))]
+    namespace: Option<String>,
+    /// For aws-kms and vault-transit: a file of authorities (PEM) that its certificate may come from; without it those the system trusts.
     #[serde(default)]
     #[schemars(with = "String")]
     ca: Option<PathBuf>,
@@ -188,6 +173,7 @@ impl RawKms {
             Some("aws-kms") => {
                 &["key", "region", "endpoint", "ca", "access_key_id", "secret_access_key", "session_token"]
             }
+            Some("vault-transit") => &["key", "address", "mount", "namespace", "ca", "token"],
             _ => &[],
         };
         if let (Some(kind), false) = (&kind, mine.is_empty()) {
@@ -201,6 +187,7 @@ impl RawKms {
         match kind.as_deref() {
             Some("pkcs11") => self.pkcs11(at, document),
             Some("aws-kms") => self.aws(at, document),
+            Some("vault-transit") => self.vault(at, document),
             Some("local") => self.local(at, document),
             Some(_) => {
                 document.problem(&format!("{at}.kind"), "there is no such key service", KINDS);
@@ -211,8 +198,11 @@ impl RawKms {
     }
 
     /// Each key beside the kind, and whether it is written.
-    const fn given(&self) -> [(&'static str, bool); 12] {
+    const fn given(&self) -> [(&'static str, bool); 15] {
         [
+            ("address", self.address.is_some()),
+            ("mount", self.mount.is_some()),
+            ("namespace", self.namespace.is_some()),
             ("passphrase", self.passphrase.is_some()),
             ("path", self.path.is_some()),
             ("module", self.module.is_some()),
@@ -273,6 +263,32 @@ impl RawKms {
         }))
     }
 
+    fn vault(self, at: &str, document: &mut Document<'_>) -> Option<KmsConfig> {
+        const FIX: &str =
+            "write an https URL without a path; http is taken at an address of this machine alone";
+        let address = self.address.filter(|text| is_endpoint(text) && has_no_path(text));
+        let address = address.or_else(|| missing(&format!("{at}.address"), FIX, document));
+        let mut segment = |name: &str, text: Option<String>| {
+            let good = text.filter(|text| is_path(text));
+            good.or_else(|| missing(&format!("{at}.{name}"), PATH, document))
+        };
+        let key = segment("key", self.key);
+        let mount = segment("mount", Some(self.mount.unwrap_or_else(|| "transit".to_owned())));
+        let namespace = match self.namespace {
+            Some(text) => Some(segment("namespace", Some(text))?),
+            None => None,
+        };
+        let token = secret::required(self.token.as_deref(), &format!("{at}.token"), document);
+        Some(KmsConfig::Vault(VaultConfig {
+            address: address?,
+            mount: mount?,
+            key: key?,
+            namespace,
+            ca: self.ca.unwrap_or_else(|| SYSTEM_CA.into()),
+            token: token?,
+        }))
+    }
+
     fn pkcs11(self, at: &str, document: &mut Document<'_>) -> Option<KmsConfig> {
         let module = self.module.filter(|path| path.is_absolute()).or_else(|| {
             missing(&format!("{at}.module"), "name the whole path of the HSM's PKCS#11 module", document)
@@ -284,7 +300,21 @@ impl RawKms {
     }
 }
 
-const KINDS: &str = "write \"local\", \"pkcs11\" or \"aws-kms\"";
+pub(super) const KINDS: &str = "write \"local\", \"pkcs11\", \"aws-kms\" or \"vault-transit\"";
+/// What a part of a path may be.
+const PATH: &str = "write 1 to 255 letters, digits and the signs - _ . /";
+const MAX_PATH: usize = 255;
+
+/// Whether a text may stand in a path as it is, and leads nowhere else.
+fn is_path(text: &str) -> bool {
+    (1..=MAX_PATH).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'))
+        && text.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+}
+
+fn has_no_path(text: &str) -> bool {
+    text.parse::<::http::Uri>().is_ok_and(|url| matches!(url.path(), "" | "/"))
+}
 /// The longest region, and the longest id or ARN of a key (AWS KMS API Reference).
 const MAX_REGION: usize = 64;
 const MAX_KEY_ID: usize = 2048;

@@ -48,7 +48,7 @@ fn each_fault_of_a_token_is_placed_and_explained() {
         (
             "pkcs11",
             "pkcs12",
-            "cell[0].kms.kind: there is no such key service -> write \"local\", \"pkcs11\" or \"aws-kms\"",
+            "cell[0].kms.kind: there is no such key service -> write \"local\", \"pkcs11\", \"aws-kms\" or \"vault-transit\"",
         ),
     ];
     for (old, new, expected) in faults {
@@ -204,5 +204,40 @@ fn an_endpoint_without_tls_is_on_this_machine() {
     }
     for bad in ["", "kms", "http://10.0.0.1/", "ftp://localhost/", "https:///", "https://a/?b"] {
         assert!(!is_endpoint(bad), "{bad}");
+    }
+}
+
+const VAULT: &str = r#"kind = "vault-transit", address = "https://vault.example.org:8200", key = "europe", token = "file:/t""#;
+
+#[test]
+fn a_key_in_vault_is_read() {
+    let read = |text: &str| match read(text) {
+        Ok(KmsConfig::Vault(vault)) => vault,
+        other => panic!("{other:?}"),
+    };
+    let plain = read(VAULT);
+    assert_eq!((plain.mount.as_str(), plain.key.as_str(), &plain.namespace), ("transit", "europe", &None));
+    assert_eq!((plain.ca, plain.token), (PathBuf::from(SYSTEM_CA), SecretRef::File("/t".into())));
+    let whole = read(&format!(r#"{VAULT}, mount = "kms/transit", namespace = "contoso/eu", ca = "/ca""#));
+    assert_eq!((whole.mount.as_str(), whole.namespace.as_deref()), ("kms/transit", Some("contoso/eu")));
+}
+
+#[test]
+fn each_fault_of_a_key_in_vault_is_placed_and_explained() {
+    let long = format!("key = \"{}\"", "k".repeat(MAX_PATH + 1));
+    for (old, new, expected) in [
+        ("https://vault", "http://vault", "cell[0].kms.address"),
+        (":8200", ":8200/v1", "cell[0].kms.address"),
+        (r#", token = "file:/t""#, "", "cell[0].kms.token"),
+        ("file:/t", "hvs.secret", "cell[0].kms.token"),
+        (r#""europe""#, r#""../sys""#, "cell[0].kms.key"),
+        (r#""europe""#, r#""a b""#, "cell[0].kms.key"),
+        (r#"key = "europe""#, long.as_str(), "cell[0].kms.key"),
+        (r#"key = "europe""#, r#"key = "e", mount = "/""#, "cell[0].kms.mount"),
+        (r#"key = "europe""#, r#"key = "e", region = "r""#, "cell[0].kms.region"),
+    ] {
+        let found = read(&VAULT.replacen(old, new, 1)).unwrap_err();
+        assert!(found[0].starts_with(expected), "{new}: {found:?}");
+        assert!(!found.join(" ").contains("hvs.secret"));
     }
 }

@@ -85,6 +85,7 @@ impl Config {
                 let places: Vec<&SecretRef> = match kms {
                     KmsConfig::Local { passphrase, .. } => passphrase.iter().collect(),
                     KmsConfig::Pkcs11 { pin, .. } => vec![pin],
+                    KmsConfig::Vault(vault) => vec![&vault.token],
                     KmsConfig::Aws(aws) => {
                         let token = aws.session_token.as_ref();
                         [Some(&aws.access_key_id), Some(&aws.secret_access_key), token]
@@ -156,6 +157,10 @@ fn of_key_service(kms: &KmsConfig, needs: &mut Needs) {
             // The module, and the libraries that it wants when it is loaded.
             needs.read.push(folder(module));
             needs.read.extend(["/usr/lib", "/lib", "/lib64", "/etc/ld.so.cache"].map(PathBuf::from));
+        }
+        KmsConfig::Vault(vault) => {
+            needs.read.push(vault.ca.clone());
+            needs.read.extend(vault.token.path().map(|path| folder(&path)));
         }
         KmsConfig::Aws(aws) => {
             needs.read.push(aws.ca.clone());

@@ -70,6 +70,7 @@ pub async fn open(
             let kms = opened.map_err(|_| KmsFault::Ended)??;
             Ok(Arc::new(Guarded::new(kms, Arc::clone(clock))))
         }
+        KmsConfig::Vault(vault) => Ok(Arc::new(Guarded::new(remote::vault(vault)?, Arc::clone(clock)))),
         KmsConfig::Aws(aws) => Ok(Arc::new(Guarded::new(remote::aws(aws, clock)?, Arc::clone(clock)))),
     }
 }

@@ -1,5 +1,6 @@
 //! Key services across the network: what `guard` asks and signs, carried over TLS.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,47 +10,68 @@ use bytes::Bytes;
 use guard::tls::mail::mail_verified;
 use guard::{
     Ask, AwsCredentials, AwsKms, AwsOptions, BoxFuture, Exchange, FetchCredentials, Reply, Unreachable,
-    Zeroizing,
+    VaultKms, VaultOptions, Zeroizing,
 };
 
 use super::KmsFault;
 use crate::channel::webhook::{HookChannel, HookRequest, Webhook};
-use crate::config::AwsConfig;
+use crate::config::{AwsConfig, VaultConfig};
 use crate::net::SocketDial;
 
 /// A key in AWS KMS, as configured.
 pub(super) fn aws(config: &AwsConfig, clock: &Arc<dyn Clock>) -> Result<AwsKms, KmsFault> {
-    let authorities = || KmsFault::Authorities(config.ca.display().to_string());
-    let pem = std::fs::read(&config.ca).map_err(|_| authorities())?;
-    let tls = mail_verified(&pem).map_err(|_| authorities())?;
-    // The operator names the endpoint, so it may be anywhere. How long it is waited for is its guard's business.
-    let everywhere: Vec<Network> =
-        ["0.0.0.0/0", "::/0"].iter().filter_map(|text| text.parse().ok()).collect();
-    let hooks = Webhook::new(Arc::new(SocketDial::new(everywhere)), tls, true);
     let options = AwsOptions {
         region: config.region.clone(),
         endpoint: config.endpoint.clone(),
         key: config.key.clone(),
     };
-    let exchange = Arc::new(Carrier { hooks });
-    Ok(AwsKms::new(options, credentials(config)?, exchange, Arc::clone(clock)))
+    Ok(AwsKms::new(options, credentials(config)?, carrier(&config.ca)?, Arc::clone(clock)))
 }
 
-/// Fetched now, so that what is wrong is said at the start; and anew for each call.
+/// A key in Vault, as configured.
+pub(super) fn vault(config: &VaultConfig) -> Result<VaultKms, KmsFault> {
+    let options = VaultOptions {
+        address: config.address.clone(),
+        mount: config.mount.clone(),
+        key: config.key.clone(),
+        namespace: config.namespace.clone(),
+    };
+    let place = config.token.clone();
+    let token = again(move || Ok(place.fetch()?))?;
+    Ok(VaultKms::new(options, token, carrier(&config.ca)?))
+}
+
+/// Whoever is asked shows a certificate of these authorities.
+fn carrier(ca: &Path) -> Result<Arc<Carrier>, KmsFault> {
+    let authorities = || KmsFault::Authorities(ca.display().to_string());
+    let pem = std::fs::read(ca).map_err(|_| authorities())?;
+    let tls = mail_verified(&pem).map_err(|_| authorities())?;
+    // The operator names the endpoint, so it may be anywhere. How long it is waited for is its guard's business.
+    let everywhere: Vec<Network> =
+        ["0.0.0.0/0", "::/0"].iter().filter_map(|text| text.parse().ok()).collect();
+    Ok(Arc::new(Carrier { hooks: Webhook::new(Arc::new(SocketDial::new(everywhere)), tls, true) }))
+}
+
 fn credentials(config: &AwsConfig) -> Result<FetchCredentials, KmsFault> {
     let config = config.clone();
-    let fetch = move || {
-        Ok::<_, KmsFault>(AwsCredentials {
+    again(move || {
+        Ok(AwsCredentials {
             id: config.access_key_id.fetch()?.expose().clone(),
             secret: config.secret_access_key.fetch()?,
             session: config.session_token.as_ref().map(crate::config::SecretRef::fetch).transpose()?,
         })
-    };
+    })
+}
+
+/// Fetches now, so that what is wrong is said at the start; and anew for each call.
+fn again<T>(
+    fetch: impl Fn() -> Result<T, KmsFault> + Send + Sync + 'static,
+) -> Result<Arc<dyn Fn() -> Option<T> + Send + Sync>, KmsFault> {
     fetch()?;
     Ok(Arc::new(move || {
         let fetched = fetch();
         if let Err(fault) = &fetched {
-            tracing::error!(%fault, "the credentials of a key service cannot be had");
+            tracing::error!(%fault, "what opens a key service cannot be had");
         }
         fetched.ok()
     }))
