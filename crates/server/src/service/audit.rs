@@ -30,6 +30,8 @@ pub enum Actor {
     User(UserId),
     /// Who runs the server, from its command line.
     Operator,
+    /// The server, by itself.
+    Server,
 }
 
 /// To what the act was done. Opaque ids only.

@@ -8,7 +8,7 @@ use guard::{BoxFuture, KmsError};
 use serde_json::{Value, json};
 use server::channel::webhook::{HookAnswer, HookChannel, HookFault, HookRequest};
 use server::job::custody::{Alerts, look};
-use server::service::audit::Entries;
+use server::service::audit::{Actor, Entries};
 use server::service::resources::custody::{Custody, Reach, standing};
 use server::testing::{Answer, CUSTOMER, TestApp, TestUser};
 use store::{Direction, KeyRange, MAX_SCAN};
@@ -62,8 +62,10 @@ async fn thread_of(test: &TestApp, user: &TestUser) -> Answer {
 async fn acts(test: &TestApp) -> Vec<String> {
     let mut reader = test.resource().cell().read(ResourceId::CELL).await.unwrap();
     let entries = reader.scan::<Entries>(KeyRange::all(), Direction::Forward, MAX_SCAN).await.unwrap();
-    let acts = entries.into_iter().filter_map(|(_, entry)| entry.value()).map(|entry| entry.value.act);
-    acts.filter(|act| act.starts_with("resource.key_")).collect()
+    let entries = entries.into_iter().filter_map(|(_, entry)| entry.value()).map(|entry| entry.value);
+    let about_keys: Vec<_> = entries.filter(|entry| entry.act.starts_with("resource.key_")).collect();
+    assert!(about_keys.iter().all(|entry| entry.by == Actor::Server), "nobody asked for it");
+    about_keys.into_iter().map(|entry| entry.act).collect()
 }
 
 #[tokio::test]

@@ -166,7 +166,7 @@ async fn write(
         Reach::Disabled => "resource.key_disabled",
         Reach::Deleted => "resource.key_deleted",
     };
-    let act = Act { name: Some(name), by: Actor::Operator };
+    let act = Act { name: Some(name), by: Actor::Server };
     audit::record(&mut draft, act, Target::Resource(resource), now, &**cell.rng())?;
     draft.commit().await?;
     Ok(Change { row, version: version.map_or(1, |version| version + 1) })

@@ -22,7 +22,7 @@ pub const LEAD: Duration = Duration::from_secs(60);
 /// The longest that a token lives (ACS: 24 hours).
 pub(super) const LONGEST_TOKEN: Duration = Duration::from_secs(24 * 60 * 60);
 /// The first key is made by no act.
-const NO_ACT: Act = Act { name: None, by: Actor::Operator };
+const NO_ACT: Act = Act { name: None, by: Actor::Server };
 
 /// A cell's signing keys by their number, under [`ResourceId::CELL`].
 pub struct SigningKeys;
@@ -174,7 +174,7 @@ impl CellTokens {
         }
         let mut draft = self.cell.draft(ResourceId::CELL).await?;
         over.iter().for_each(|number| draft.delete::<SigningKeys>(number));
-        let act = Act { name: Some("cell.end_signing_key"), by: Actor::Operator };
+        let act = Act { name: Some("cell.end_signing_key"), by: Actor::Server };
         audit::record(&mut draft, act, Target::Resource(ResourceId::CELL), now, &**self.cell.rng())?;
         draft.commit().await?;
         self.refresh().await?;
