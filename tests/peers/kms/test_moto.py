@@ -39,7 +39,7 @@ class Aws(Kept):
 class Brought(Kept):
     """With a root key of its own, and a customer's key for its resource."""
 
-    kms = 'kind = "local", path = "{folder}/root/root.key"'
+    kms = 'kind = "local", path = "{folder}/keys/root.key"'
     cell = f'[[cell.key_service]]\nname = "contoso-key"\nkms = {{{{ {aws(BROUGHT)} }}}}'
     resource_lines = 'key_service = "contoso-key"'
     secrets = Aws.secrets

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::remote::{Ask, Exchange, Reply};
-use super::{BoxFuture, KeyContext, Kms, KmsError, framed, from_framed};
+use super::{BoxFuture, KeyContext, Kms, KmsError, framed_text, from_framed_text};
 use crate::seal::{ScopeKey, Sealed};
 
 /// The first byte of a key wrapped here.
@@ -188,7 +188,7 @@ impl Kms for AwsKms {
         key: &'a ScopeKey,
     ) -> BoxFuture<'a, Result<Sealed, KmsError>> {
         Box::pin(async move {
-            let plain = Zeroizing::new(BASE64_STANDARD.encode(&*framed(context, key)?));
+            let plain = framed_text(context, key)?;
             let asked = Asked { plaintext: Some(&plain), ..self.asked(context) };
             let body = Zeroizing::new(serde_json::to_vec(&asked).map_err(|_| KmsError::Unavailable)?);
             let reply = self.call("Encrypt", body).await?;
@@ -213,10 +213,7 @@ impl Kms for AwsKms {
             let body = Zeroizing::new(serde_json::to_vec(&asked).map_err(|_| KmsError::Unavailable)?);
             let reply = self.call("Decrypt", body).await?;
             let read: Decrypted = serde_json::from_slice(&reply.body).map_err(|_| KmsError::Unavailable)?;
-            let text = Zeroizing::new(read.plaintext);
-            let plain = BASE64_STANDARD.decode(text.as_bytes()).map(Zeroizing::new);
-            let plain = plain.map_err(|_| KmsError::Unavailable)?;
-            from_framed(context, &plain)
+            from_framed_text(context, read.plaintext)
         })
     }
 }

@@ -17,6 +17,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use base::{Geography, ResourceId};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -76,6 +77,18 @@ fn framed(context: &KeyContext, key: &ScopeKey) -> Result<Zeroizing<Vec<u8>>, Km
 fn from_framed(context: &KeyContext, plain: &[u8]) -> Result<ScopeKey, KmsError> {
     let key = ScopeKey::from_framed(plain).ok_or(KmsError::Refused)?;
     if key.generation() == context.generation { Ok(key) } else { Err(KmsError::Generation) }
+}
+
+/// The same as text, for a service that takes bytes in base64.
+fn framed_text(context: &KeyContext, key: &ScopeKey) -> Result<Zeroizing<String>, KmsError> {
+    Ok(Zeroizing::new(BASE64_STANDARD.encode(&*framed(context, key)?)))
+}
+
+/// The key that such a service gave back as text.
+fn from_framed_text(context: &KeyContext, text: String) -> Result<ScopeKey, KmsError> {
+    let text = Zeroizing::new(text);
+    let plain = BASE64_STANDARD.decode(text.as_bytes()).map(Zeroizing::new);
+    from_framed(context, &plain.map_err(|_| KmsError::Unavailable)?)
 }
 
 /// What a wrapped key belongs to. All of it is authenticated.

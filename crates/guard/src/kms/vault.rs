@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::remote::{Ask, Exchange, Reply};
-use super::{BoxFuture, KeyContext, Kms, KmsError, bound, framed, from_framed};
+use super::{BoxFuture, KeyContext, Kms, KmsError, bound, framed_text, from_framed_text};
 use crate::seal::{ScopeKey, Sealed};
 
 /// The first byte of a key wrapped here.
@@ -122,7 +122,7 @@ impl Kms for VaultKms {
         key: &'a ScopeKey,
     ) -> BoxFuture<'a, Result<Sealed, KmsError>> {
         Box::pin(async move {
-            let plain = Zeroizing::new(BASE64_STANDARD.encode(&*framed(context, key)?));
+            let plain = framed_text(context, key)?;
             let associated_data = BASE64_STANDARD.encode(bound(context));
             let asked = Asked { plaintext: Some(&plain), ciphertext: None, associated_data };
             let reply = self.call("encrypt", &asked).await?;
@@ -150,9 +150,7 @@ impl Kms for VaultKms {
             let reply = self.call("decrypt", &asked).await?;
             let read: Answer<Decrypted> =
                 serde_json::from_slice(&reply.body).map_err(|_| KmsError::Unavailable)?;
-            let text = Zeroizing::new(read.data.plaintext);
-            let plain = BASE64_STANDARD.decode(text.as_bytes()).map(Zeroizing::new);
-            from_framed(context, &plain.map_err(|_| KmsError::Unavailable)?)
+            from_framed_text(context, read.data.plaintext)
         })
     }
 }
