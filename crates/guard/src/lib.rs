@@ -16,6 +16,7 @@ pub use dkim::{DkimAlgorithm, DkimError, DkimKey};
 pub use kms::holder;
 pub use kms::{Ask, Exchange, Reply, Unreachable};
 pub use kms::{AwsCredentials, AwsKms, AwsOptions, FetchCredentials};
+pub use kms::{AzureApplication, AzureKms, AzureOptions, FetchApplication};
 pub use kms::{BoxFuture, KeyContext, KeyFileFault, Kms, KmsError, LocalKms};
 pub use kms::{FetchToken, VaultKms, VaultOptions};
 pub use kms::{Pkcs11Fault, Pkcs11Kms, Pkcs11Options};

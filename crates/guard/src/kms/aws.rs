@@ -142,7 +142,7 @@ impl AwsKms {
             let name = SIGNED.into_iter().find(|known| *known == name)?;
             headers.push((name, value.to_owned()));
         }
-        Some(Ask { url: self.url.clone(), headers, body })
+        Some(Ask { method: "POST", url: self.url.clone(), headers, body })
     }
 
     fn asked<'a>(&'a self, context: &KeyContext) -> Asked<'a> {

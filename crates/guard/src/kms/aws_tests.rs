@@ -154,7 +154,7 @@ fn what_was_wrapped_elsewhere_is_not_sent() {
 #[test]
 fn neither_requests_nor_answers_print_what_they_hold() {
     let body = Zeroizing::new(b"secret".to_vec());
-    let ask = Ask { url: "https://a/".to_owned(), headers: Vec::new(), body: body.clone() };
+    let ask = Ask { method: "POST", url: "https://a/".to_owned(), headers: Vec::new(), body: body.clone() };
     let reply = Reply { status: 200, retry_after: None, body };
     assert_eq!(format!("{ask:?} {reply:?}"), "Ask(https://a/, 6 bytes) Reply(200, 6 bytes)");
 }

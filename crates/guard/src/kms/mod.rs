@@ -2,6 +2,8 @@
 //! per provider; it must never know what the keys seal.
 
 mod aws;
+mod azure;
+mod azure_token;
 #[cfg(test)]
 pub(crate) mod contract;
 pub mod holder;
@@ -24,6 +26,8 @@ use zeroize::Zeroizing;
 use crate::seal::{ScopeKey, Sealed};
 
 pub use aws::{AwsCredentials, AwsKms, AwsOptions, FetchCredentials};
+pub use azure::{AzureKms, AzureOptions};
+pub use azure_token::{AzureApplication, FetchApplication};
 pub use local::LocalKms;
 pub use pkcs11::{Pkcs11Fault, Pkcs11Kms, Pkcs11Options};
 pub use remote::{Ask, Exchange, Reply, Unreachable};

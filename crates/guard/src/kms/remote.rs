@@ -7,8 +7,10 @@ use zeroize::Zeroizing;
 
 use super::BoxFuture;
 
-/// One POST to a key service. Its body may hold a key: it is wiped when dropped, and never printed.
+/// One request to a key service. Its body may hold a key: it is wiped when dropped, and never printed.
 pub struct Ask {
+    /// The method, in capitals.
+    pub method: &'static str,
     /// Where to: an absolute URL.
     pub url: String,
     /// Its headers, but for those of HTTP itself.

@@ -87,7 +87,7 @@ impl VaultKms {
         headers.extend(namespace.iter().map(|name| ("x-vault-namespace", name.clone())));
         let body = Zeroizing::new(serde_json::to_vec(asked).map_err(|_| KmsError::Unavailable)?);
         let url = format!("{}/v1/{mount}/{action}/{key}", address.trim_end_matches('/'));
-        let reply = self.exchange.exchange(Ask { url, headers, body }).await;
+        let reply = self.exchange.exchange(Ask { method: "POST", url, headers, body }).await;
         let reply = reply.map_err(|_| KmsError::Unavailable)?;
         if reply.status == 200 { Ok(reply) } else { Err(meaning(&reply)) }
     }

@@ -11,6 +11,11 @@ use super::document::Document;
 use super::events::SYSTEM_CA;
 use super::secret::{self, SecretRef};
 
+#[path = "kms_azure.rs"]
+mod azure;
+
+pub use azure::AzureConfig;
+
 /// Who keeps the root key of a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KmsConfig {
@@ -36,6 +41,8 @@ pub enum KmsConfig {
     Aws(AwsConfig),
     /// A key in the transit engine of Vault.
     Vault(VaultConfig),
+    /// A key in Azure Key Vault.
+    Azure(AzureConfig),
 }
 
 /// A key in the transit engine of HashiCorp Vault or OpenBao, and who asks for it.
@@ -85,6 +92,7 @@ impl KmsConfig {
             Self::Vault(vault) => {
                 (format!("key {} {:?} {} {}", vault.address, vault.namespace, vault.mount, vault.key), "key")
             }
+            Self::Azure(azure) => (format!("key {} {}", azure.address, azure.key), "key"),
             Self::Aws(aws) => (format!("key {:?} {} {}", aws.endpoint, aws.region, aws.key), "key"),
         }
     }
@@ -92,13 +100,18 @@ impl KmsConfig {
 
 /// Who keeps the key above a cell's keys: { kind = "local", path = ".." }, { kind = "pkcs11", module = "..", token = "..",
 /// key = "..", pin = "file:.." }, or { kind = "aws-kms", region = "..", key = "..", access_key_id = "file:..",
-/// secret_access_key = "file:.." }, or { kind = "vault-transit", address = "https://..", key = "..", token = "file:.." }.
+/// secret_access_key = "file:.." }, or { kind = "vault-transit", address = "https://..", key = "..", token = "file:.." }, or
+/// { kind = "azure-key-vault", address = "https://..", key = "..", tenant = "..", client_id = "..", client_secret = "file:.." }.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "kms")]
 pub(super) struct RawKms {
-    /// "local", "pkcs11", "aws-kms" or "vault-transit".
-    #[schemars(required, with = "String", regex(pattern = r"^(local|pkcs11|aws-kms|vault-transit)$"))]
+    /// "local", "pkcs11", "aws-kms", "vault-transit" or "azure-key-vault".
+    #[schemars(
+        required,
+        with = "String",
+        regex(pattern = r"^(local|pkcs11|aws-kms|vault-transit|azure-key-vault)$")
+    )]
     kind: Option<String>,
     /// For local: the key file, readable for the server alone; made when it is missing. Back it up: without it nothing can be read.
     #[serde(default)]
@@ -117,7 +130,7 @@ pub(super) struct RawKms {
     #[serde(default)]
     #[schemars(with = "String", length(max = 4096))]
     token: Option<String>,
-    /// For pkcs11: the label of its AES-256 key. For aws-kms: the key's id or ARN. For vault-transit: the key's name.
+    /// For pkcs11: the label of its AES-256 key. For aws-kms: the key's id or ARN. For vault-transit and azure-key-vault: the key's name.
     #[serde(default)]
     #[schemars(with = "String", length(max = 255))]
     key: Option<String>,
@@ -133,7 +146,8 @@ pub(super) struct RawKms {
     #[serde(default)]
     #[schemars(with = "String", regex(pattern = r"^https?://"))]
     endpoint: Option<String>,
-    /// For vault-transit: the server, such as "https://vault.example.org:8200". Without TLS only on this machine.
+    /// For vault-transit: the server, such as "https://vault.example.org:8200". For azure-key-vault: the vault, such as
+    /// "https://contoso.vault.azure.net". Without TLS only on this machine.
     #[serde(default)]
     #[schemars(with = "String", regex(pattern = r"^https?://"))]
     address: Option<String>,
@@ -145,7 +159,7 @@ pub(super) struct RawKms {
     #[serde(default)]
     #[schemars(with = "String", length(max = 255))]
     namespace: Option<String>,
-    /// For aws-kms and vault-transit: a file of authorities (PEM) that its certificate may come from; without it those the system trusts.
+    /// For aws-kms, vault-transit and azure-key-vault: a file of authorities (PEM) that its certificate may come from; without it those the system trusts.
     #[serde(default)]
     #[schemars(with = "String")]
     ca: Option<PathBuf>,
@@ -161,6 +175,22 @@ pub(super) struct RawKms {
     #[serde(default)]
     #[schemars(with = "String", regex(pattern = r"^(env|file|credential):."))]
     session_token: Option<String>,
+    /// For azure-key-vault: the directory (tenant) of the application that asks.
+    #[serde(default)]
+    #[schemars(with = "String", length(max = 127))]
+    tenant: Option<String>,
+    /// For azure-key-vault: the application (client) id.
+    #[serde(default)]
+    #[schemars(with = "String", length(max = 127))]
+    client_id: Option<String>,
+    /// For azure-key-vault: where the application's secret is. It is read anew for each token.
+    #[serde(default)]
+    #[schemars(with = "String", regex(pattern = r"^(env|file|credential):."))]
+    client_secret: Option<String>,
+    /// For azure-key-vault: where tokens come from, in a national cloud. [default: "https://login.microsoftonline.com"]
+    #[serde(default)]
+    #[schemars(with = "String", regex(pattern = r"^https?://"))]
+    authority: Option<String>,
 }
 
 impl RawKms {
@@ -174,6 +204,9 @@ impl RawKms {
                 &["key", "region", "endpoint", "ca", "access_key_id", "secret_access_key", "session_token"]
             }
             Some("vault-transit") => &["key", "address", "mount", "namespace", "ca", "token"],
+            Some("azure-key-vault") => {
+                &["key", "address", "ca", "tenant", "client_id", "client_secret", "authority"]
+            }
             _ => &[],
         };
         if let (Some(kind), false) = (&kind, mine.is_empty()) {
@@ -188,6 +221,7 @@ impl RawKms {
             Some("pkcs11") => self.pkcs11(at, document),
             Some("aws-kms") => self.aws(at, document),
             Some("vault-transit") => self.vault(at, document),
+            Some("azure-key-vault") => self.azure(at, document),
             Some("local") => self.local(at, document),
             Some(_) => {
                 document.problem(&format!("{at}.kind"), "there is no such key service", KINDS);
@@ -198,7 +232,7 @@ impl RawKms {
     }
 
     /// Each key beside the kind, and whether it is written.
-    const fn given(&self) -> [(&'static str, bool); 15] {
+    const fn given(&self) -> [(&'static str, bool); 19] {
         [
             ("address", self.address.is_some()),
             ("mount", self.mount.is_some()),
@@ -215,6 +249,10 @@ impl RawKms {
             ("access_key_id", self.access_key_id.is_some()),
             ("secret_access_key", self.secret_access_key.is_some()),
             ("session_token", self.session_token.is_some()),
+            ("tenant", self.tenant.is_some()),
+            ("client_id", self.client_id.is_some()),
+            ("client_secret", self.client_secret.is_some()),
+            ("authority", self.authority.is_some()),
         ]
     }
 
@@ -300,7 +338,8 @@ impl RawKms {
     }
 }
 
-pub(super) const KINDS: &str = "write \"local\", \"pkcs11\", \"aws-kms\" or \"vault-transit\"";
+pub(super) const KINDS: &str =
+    "write \"local\", \"pkcs11\", \"aws-kms\", \"vault-transit\" or \"azure-key-vault\"";
 /// What a part of a path may be.
 const PATH: &str = "write 1 to 255 letters, digits and the signs - _ . /";
 const MAX_PATH: usize = 255;

@@ -4,7 +4,7 @@ use super::super::Config;
 use super::*;
 
 /// The key service of a cell that is configured so, or what is wrong: `key: what -> fix`.
-fn read(kms: &str) -> Result<KmsConfig, Vec<String>> {
+pub(super) fn read(kms: &str) -> Result<KmsConfig, Vec<String>> {
     let text = format!(
         "[listener]\naddress = \"127.0.0.1:1\"\nself_signed = true\ndata = \"/d\"\npublic_hosts = [\"a.b\"]\n\
          [[cell]]\ngeography = \"europe\"\nengine = {{ kind = \"sqlite\", path = \"/d/s\" }}\nkms = {{ {kms} }}\n\
@@ -48,7 +48,7 @@ fn each_fault_of_a_token_is_placed_and_explained() {
         (
             "pkcs11",
             "pkcs12",
-            "cell[0].kms.kind: there is no such key service -> write \"local\", \"pkcs11\", \"aws-kms\" or \"vault-transit\"",
+            "cell[0].kms.kind: there is no such key service -> write \"local\", \"pkcs11\", \"aws-kms\", \"vault-transit\" or \"azure-key-vault\"",
         ),
     ];
     for (old, new, expected) in faults {

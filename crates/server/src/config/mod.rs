@@ -33,7 +33,7 @@ pub use cell::{CellConfig, DatabaseUrl, EngineConfig};
 use document::Document;
 pub use events::EventsConfig;
 pub use key_service::KeyServiceConfig;
-pub use kms::{AwsConfig, KmsConfig, VaultConfig};
+pub use kms::{AwsConfig, AzureConfig, KmsConfig, VaultConfig};
 pub use listener::{Certificate, Listener};
 pub use mail::{MailConfig, MailRoute, MailTls};
 pub use name::{Host, InvalidName, ResourceName};

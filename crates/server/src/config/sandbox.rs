@@ -86,6 +86,7 @@ impl Config {
                     KmsConfig::Local { passphrase, .. } => passphrase.iter().collect(),
                     KmsConfig::Pkcs11 { pin, .. } => vec![pin],
                     KmsConfig::Vault(vault) => vec![&vault.token],
+                    KmsConfig::Azure(azure) => vec![&azure.client_secret],
                     KmsConfig::Aws(aws) => {
                         let token = aws.session_token.as_ref();
                         [Some(&aws.access_key_id), Some(&aws.secret_access_key), token]
@@ -161,6 +162,10 @@ fn of_key_service(kms: &KmsConfig, needs: &mut Needs) {
         KmsConfig::Vault(vault) => {
             needs.read.push(vault.ca.clone());
             needs.read.extend(vault.token.path().map(|path| folder(&path)));
+        }
+        KmsConfig::Azure(azure) => {
+            needs.read.push(azure.ca.clone());
+            needs.read.extend(azure.client_secret.path().map(|path| folder(&path)));
         }
         KmsConfig::Aws(aws) => {
             needs.read.push(aws.ca.clone());

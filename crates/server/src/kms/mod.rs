@@ -71,6 +71,9 @@ pub async fn open(
             Ok(Arc::new(Guarded::new(kms, Arc::clone(clock))))
         }
         KmsConfig::Vault(vault) => Ok(Arc::new(Guarded::new(remote::vault(vault)?, Arc::clone(clock)))),
+        KmsConfig::Azure(azure) => {
+            Ok(Arc::new(Guarded::new(remote::azure(azure, clock)?, Arc::clone(clock))))
+        }
         KmsConfig::Aws(aws) => Ok(Arc::new(Guarded::new(remote::aws(aws, clock)?, Arc::clone(clock)))),
     }
 }

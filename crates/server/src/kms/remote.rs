@@ -9,13 +9,13 @@ use base::{Clock, Network, Personal};
 use bytes::Bytes;
 use guard::tls::mail::mail_verified;
 use guard::{
-    Ask, AwsCredentials, AwsKms, AwsOptions, BoxFuture, Exchange, FetchCredentials, Reply, Unreachable,
-    VaultKms, VaultOptions, Zeroizing,
+    Ask, AwsCredentials, AwsKms, AwsOptions, AzureApplication, AzureKms, AzureOptions, BoxFuture, Exchange,
+    FetchCredentials, Reply, Unreachable, VaultKms, VaultOptions, Zeroizing,
 };
 
 use super::KmsFault;
 use crate::channel::webhook::{HookChannel, HookRequest, Webhook};
-use crate::config::{AwsConfig, VaultConfig};
+use crate::config::{AwsConfig, AzureConfig, VaultConfig};
 use crate::net::SocketDial;
 
 /// A key in AWS KMS, as configured.
@@ -26,6 +26,19 @@ pub(super) fn aws(config: &AwsConfig, clock: &Arc<dyn Clock>) -> Result<AwsKms, 
         key: config.key.clone(),
     };
     Ok(AwsKms::new(options, credentials(config)?, carrier(&config.ca)?, Arc::clone(clock)))
+}
+
+/// A key in Azure Key Vault, as configured.
+pub(super) fn azure(config: &AzureConfig, clock: &Arc<dyn Clock>) -> Result<AzureKms, KmsFault> {
+    let options = AzureOptions {
+        vault: config.address.clone(),
+        key: config.key.clone(),
+        authority: config.authority.clone(),
+        tenant: config.tenant.clone(),
+    };
+    let (id, place) = (config.client_id.clone(), config.client_secret.clone());
+    let application = again(move || Ok(AzureApplication { id: id.clone(), secret: place.fetch()? }))?;
+    Ok(AzureKms::new(options, application, carrier(&config.ca)?, Arc::clone(clock)))
 }
 
 /// A key in Vault, as configured.
@@ -85,7 +98,7 @@ impl Exchange for Carrier {
     fn exchange(&self, ask: Ask) -> BoxFuture<'_, Result<Reply, Unreachable>> {
         Box::pin(async move {
             let request = HookRequest {
-                method: "POST",
+                method: ask.method,
                 url: Personal::new(ask.url),
                 headers: ask.headers,
                 body: Personal::new(Bytes::from_owner(Wiped(ask.body))),
