@@ -38,7 +38,7 @@ fuzz_target!(|data: &[u8]| {
                 }
                 allowed.push(method.to_string());
             }
-            Route::MethodNotAllowed { allow } => refused = Some(allow),
+            Route::MethodNotAllowed { allow, .. } => refused = Some(allow),
             Route::NotFound => {}
         }
     }

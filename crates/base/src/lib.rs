@@ -16,7 +16,7 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use geography::Geography;
 pub use id::{EntryId, MailId, MessageId, ResourceId, ThreadId, UserId};
 pub use limits::Limits;
-pub use network::{InvalidNetwork, Network, NetworkRules};
+pub use network::{InvalidNetwork, Network, NetworkRules, TlsVersion};
 pub use phone::PhoneNumber;
 pub use private::{Personal, Secret};
 pub use rng::{Rng, SeededRng};

@@ -140,6 +140,16 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     first & 0xE000 == 0x2000 && !special
 }
 
+/// A version of TLS that is spoken here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// TLS 1.2 (RFC 5246).
+    #[default]
+    V1_2,
+    /// TLS 1.3 (RFC 8446).
+    V1_3,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

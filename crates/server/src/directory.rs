@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use base::{Geography, NetworkRules, ResourceId};
+use base::{Geography, NetworkRules, ResourceId, TlsVersion};
 use store::Cell;
 
 use crate::http::host;
@@ -23,6 +23,7 @@ pub struct ResourceEntry {
     public_hosts: Vec<String>,
     senders: Senders,
     network: NetworkRules,
+    minimum_tls: TlsVersion,
 }
 
 impl ResourceEntry {
@@ -47,6 +48,7 @@ impl ResourceEntry {
             public_hosts,
             senders: Senders::default(),
             network: NetworkRules::default(),
+            minimum_tls: TlsVersion::V1_2,
         }
     }
 
@@ -74,6 +76,19 @@ impl ResourceEntry {
     pub fn with_network(mut self, network: NetworkRules) -> Self {
         self.network = network;
         self
+    }
+
+    /// The same, spoken to in this version of TLS or a newer one.
+    #[must_use]
+    pub const fn with_minimum_tls(mut self, version: TlsVersion) -> Self {
+        self.minimum_tls = version;
+        self
+    }
+
+    /// Whether a connection speaks what is new enough: `None` is one that stays within the machine and needs no TLS.
+    #[must_use]
+    pub fn takes(&self, tls: Option<TlsVersion>) -> bool {
+        tls.is_none_or(|version| version >= self.minimum_tls)
     }
 
     /// Whether it may be reached from `peer`. For anyone else it does not exist (law 6).

@@ -9,6 +9,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+#[path = "error_mail.rs"]
+mod mail;
+
 /// An error answer: status, body and the headers that belong to it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiError(Box<Inner>);
@@ -67,42 +70,17 @@ impl ApiError {
         Self::new(400, "BadRequest", message)
     }
 
+    /// 400 `TlsVersionNotPermitted`: the resource asks for a newer TLS than the connection speaks (the code of Azure Storage).
+    #[must_use]
+    pub fn tls_version_not_permitted() -> Self {
+        let message =
+            "The TLS version of the connection is not permitted on this resource. Connect with TLS 1.3.";
+        Self::new(400, "TlsVersionNotPermitted", message)
+    }
+
     /// 400 `ValidationError`: the property or parameter `target` breaks a rule, which `message` states.
     pub fn validation(target: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(400, "ValidationError", message).with_target(target)
-    }
-
-    /// 400 `BadRequest`, as the mail service says that a property of the body is wrong.
-    #[must_use]
-    pub fn mail_property(path: &str) -> Self {
-        Self::bad_request(format!("Request body validation error. See property '{path}'"))
-    }
-
-    /// 400 `BadRequest`: a text that is no address. The message does not repeat it.
-    #[must_use]
-    pub fn mail_address(path: &str) -> Self {
-        Self::bad_request(format!("Invalid format for email address. See property '{path}'"))
-    }
-
-    /// 400 `BadRequest`: an attachment that is not base64.
-    #[must_use]
-    pub fn mail_base64() -> Self {
-        Self::bad_request("Request body validation error. ContentBytes invalid. Should be base64.")
-    }
-
-    /// 400 `InvalidSenderUserName`: the domain is the resource's, but has no such sender. ACS repeats the username,
-    /// which names a person; this does not.
-    #[must_use]
-    pub fn invalid_sender_username() -> Self {
-        let message = "Invalid email sender username. Please use a username from the list of valid usernames \
-                       configured by your admin.";
-        Self::new(400, "InvalidSenderUserName", message)
-    }
-
-    /// 404 `DomainNotLinked`: the sender's domain is not one of the resource, or is not verified.
-    #[must_use]
-    pub fn domain_not_linked() -> Self {
-        Self::new(404, "DomainNotLinked", "The specified sender domain has not been linked.")
     }
 
     /// 400 `UnsupportedApiVersion`, in the words of the framework ACS is built on. Both texts are cut and cleaned.

@@ -127,18 +127,40 @@ impl Authority {
         {
             return Err(TlsError::Name);
         }
-        let mut params = params("Chancery server", now, LEAF_LIFE)?;
+        let mut params = self.leaf("Chancery server", ExtendedKeyUsagePurpose::ServerAuth, now)?;
         for name in dns_names {
             let name = name.as_str().try_into().map_err(|_| TlsError::Name)?;
             params.subject_alt_names.push(SanType::DnsName(name));
         }
         params.subject_alt_names.extend(ips.iter().copied().map(SanType::IpAddress));
+        self.signed(&params)
+    }
+
+    /// A new key and a certificate for a client of that name, good for 397 days from `now`.
+    ///
+    /// # Errors
+    /// When the name is empty or over 64 characters, or the crypto library fails.
+    pub fn issue_client(&self, name: &str, now: Timestamp) -> Result<PemPair, TlsError> {
+        self.signed(&self.leaf(name, ExtendedKeyUsagePurpose::ClientAuth, now)?)
+    }
+
+    fn leaf(
+        &self,
+        common_name: &str,
+        purpose: ExtendedKeyUsagePurpose,
+        now: Timestamp,
+    ) -> Result<CertificateParams, TlsError> {
+        let mut params = params(common_name, now, LEAF_LIFE)?;
         params.is_ca = IsCa::ExplicitNoCa;
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         let point = self.revocations_at.iter().map(|url| CrlDistributionPoint { uris: vec![url.clone()] });
         params.crl_distribution_points.extend(point);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.extended_key_usages = vec![purpose];
+        Ok(params)
+    }
+
+    fn signed(&self, params: &CertificateParams) -> Result<PemPair, TlsError> {
         let key = KeyPair::generate().map_err(|_| TlsError::Library)?;
         let leaf = params.signed_by(&key, &self.issuer).map_err(|_| TlsError::Library)?.pem();
         let chain_pem = format!("{}\n{}", leaf.trim_end(), self.certificate);

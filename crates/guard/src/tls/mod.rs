@@ -2,13 +2,15 @@
 
 mod authority;
 mod certificates;
+mod clients;
 pub mod mail;
 
 use std::sync::Arc;
 
+use base::Secret;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{
     NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions,
 };
@@ -17,6 +19,7 @@ use thiserror::Error;
 
 pub use authority::{Authority, PemPair};
 pub use certificates::CertificateStore;
+pub use clients::{ClientAuthorities, mutual_server_config};
 
 /// TLS 1.2 sessions kept in memory when there are no tickets; with tickets none is kept.
 const SESSIONS: usize = 1024;
@@ -30,6 +33,9 @@ pub enum TlsError {
     /// Not a private key in PEM, or of a kind that is not supported.
     #[error("no usable private key can be read from the PEM")]
     Key,
+    /// Not a list of revoked certificates in PEM.
+    #[error("no list of revoked certificates can be read from the PEM")]
+    RevocationList,
     /// The certificate belongs to another key.
     #[error("the certificate and the private key do not belong together")]
     Mismatch,
@@ -107,6 +113,20 @@ fn resumption() -> (Option<Arc<dyn ProducesTickets>>, Arc<dyn StoresServerSessio
 /// # Panics
 /// Never: the provider supports both protocol versions.
 pub fn client_config(ca_pem: &[u8]) -> Result<Arc<ClientConfig>, TlsError> {
+    client_config_showing(ca_pem, None)
+}
+
+/// The same, for a client that shows a certificate of its own: a chain and its key, both PEM.
+///
+/// # Errors
+/// [`TlsError`] when one of them cannot be read, or chain and key do not belong together.
+///
+/// # Panics
+/// Never: the provider supports both protocol versions.
+pub fn client_config_showing(
+    ca_pem: &[u8],
+    shown: Option<(&[u8], &Secret<Vec<u8>>)>,
+) -> Result<Arc<ClientConfig>, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(ca_pem) {
         roots.add(certificate.map_err(|_| TlsError::Certificate)?).map_err(|_| TlsError::Certificate)?;
@@ -114,11 +134,19 @@ pub fn client_config(ca_pem: &[u8]) -> Result<Arc<ClientConfig>, TlsError> {
     if roots.is_empty() {
         return Err(TlsError::Certificate);
     }
-    let mut config = ClientConfig::builder_with_provider(provider())
+    let builder = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .expect("the provider supports both versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let mut config = match shown {
+        None => builder.with_no_client_auth(),
+        Some((chain, key)) => {
+            let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>();
+            let chain = chain.map_err(|_| TlsError::Certificate)?;
+            let key = PrivateKeyDer::from_pem_slice(key.expose()).map_err(|_| TlsError::Key)?;
+            builder.with_client_auth_cert(chain, key).map_err(|_| TlsError::Mismatch)?
+        }
+    };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

@@ -6,14 +6,15 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use base::{Clock, Geography, Limits, NetworkRules, SystemClock};
+use base::{Clock, Geography, Limits, NetworkRules, SystemClock, TlsVersion};
 use clap::Args;
 use guard::SystemRng;
 use guard::signature::AccessKey;
 use tempfile::TempDir;
 
 use super::mail::{MailIn, Ports};
-use super::node::{Node, Placed, Plan, listen};
+use super::node::{Node, Placed, Plan};
+use super::ways::{Ways, listen};
 use super::ways_out::{MailTo, TextsTo};
 use super::{CliError, sandbox, say, stock};
 use crate::config::{CellConfig, EngineConfig, EventsConfig, KmsConfig, RateProfile, ResourceName};
@@ -154,7 +155,7 @@ impl Dev {
             cell.carriers = self.sms.as_ref().map(|to| to.config(data)).transpose()?.into_iter().collect();
         }
         let plan = Plan {
-            doors,
+            ways: Ways::public(doors),
             certificates: CertificateFiles::open(tls.chain, tls.key)?.with_revocations(&tls.revocations)?,
             cells,
             resources,
@@ -293,6 +294,7 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
             public_hosts: Vec::new(),
             senders: Senders::for_development(),
             network: NetworkRules::default(),
+            minimum_tls: TlsVersion::V1_2,
         });
     }
     (cells, placed)

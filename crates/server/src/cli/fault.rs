@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use guard::tls::TlsError;
 use thiserror::Error;
 
 use crate::config::{Problems, SecretError, SecretRef};
@@ -45,6 +46,22 @@ pub enum CliError {
         address: SocketAddr,
         /// What the system said.
         fault: io::Error,
+    },
+    /// A socket of this machine cannot be listened at.
+    #[error("cannot listen at the socket {}: {}.\n  Its folder must be there and writable for the server; what is there may only be a socket that nobody uses.", path.display(), fault.kind())]
+    Socket {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        fault: io::Error,
+    },
+    /// What is to be shown to the operator's listener cannot be used.
+    #[error("the client certificate {} cannot be used: {fault}", path.display())]
+    ClientCertificate {
+        /// The chain's file.
+        path: PathBuf,
+        /// What is wrong.
+        fault: TlsError,
     },
     /// A carrier's section cannot be used.
     #[error("the carrier {name} cannot be used: {why}")]

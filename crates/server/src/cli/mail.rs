@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::CliError;
-use super::node::listen;
+use super::ways::listen;
 use crate::config::SmtpConfig;
 use crate::dev::ready::Ready;
 use crate::http::State;

@@ -19,6 +19,7 @@ mod serve;
 mod signals;
 mod stock;
 mod store;
+mod ways;
 mod ways_out;
 
 use std::io::{self, Write};

@@ -1,13 +1,13 @@
 //! A node: cells, resources, the request stack and its listener, from opening to draining. What `dev` and `serve` share.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Clock, Limits, NetworkRules, ResourceId, Rng, Secret, SystemClock};
+use base::{Clock, Limits, NetworkRules, ResourceId, Rng, Secret, SystemClock, TlsVersion};
 use bytes::Bytes;
 use guard::SystemRng;
 use guard::signature::AccessKey;
+use guard::tls::mutual_server_config;
 use store::{Cell, StoreError};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -17,6 +17,7 @@ use super::carriers::Carriers;
 use super::hooks::Hooks;
 use super::mail::MailIn;
 use super::signals::{Asked, Signals};
+use super::ways::Ways;
 use super::{CliError, cells, mailout};
 use crate::channel::nowhere::Nowhere;
 use crate::config::{AlertsConfig, CellConfig, EngineConfig, EventsConfig, RateProfile, ResourceName};
@@ -29,7 +30,7 @@ use crate::job::custody::Alerts;
 use crate::job::delivery::{Couriers, Dispatcher, Pacing};
 use crate::job::mail::MailCourier;
 use crate::job::text::TextCourier;
-use crate::net::{self, CertificateFiles, Door, Drained, Reload, Server, Stop, Timeouts};
+use crate::net::{CertificateFiles, ClientFiles, Drained, Reload, Server, Stop, Timeouts, Way};
 use crate::observe::health::Health;
 use crate::service::delivery::{Delivery, Intake, Kind};
 use crate::service::email::{EmailState, MailSetup};
@@ -56,11 +57,13 @@ pub(super) struct Placed {
     pub(super) senders: Senders,
     /// From where it may be reached.
     pub(super) network: NetworkRules,
+    /// The oldest TLS it may be spoken to in.
+    pub(super) minimum_tls: TlsVersion,
 }
 
 /// What a node is made of.
 pub(super) struct Plan {
-    pub(super) doors: Vec<Door>,
+    pub(super) ways: Ways,
     pub(super) certificates: CertificateFiles,
     pub(super) cells: Vec<CellConfig>,
     pub(super) resources: Vec<Placed>,
@@ -84,8 +87,9 @@ pub(super) struct Served {
 
 /// A node that is ready to run.
 pub(super) struct Node {
-    doors: Vec<Door>,
+    ways: Vec<Way>,
     certificates: CertificateFiles,
+    clients: Option<ClientFiles>,
     app: Arc<App>,
     server: Server<App>,
     intake: Intake,
@@ -126,6 +130,7 @@ impl Node {
             rates,
             health: Health::new(opened.clone(), stop.clone()),
             operator: plan.operator,
+            operator_plane: plan.ways.plane(),
             delivery: Arc::new(delivery),
             events: Arc::new(EventRouter::default()),
             email: Arc::new(EmailState::new(plan.mail)),
@@ -144,11 +149,17 @@ impl Node {
         let couriers = mailout::attach(app.state(), &plan.cells, couriers)?;
         let couriers = nowhere(app.state(), &opened, couriers);
         let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
+        let Ways { ways, balancers, clients, .. } = plan.ways;
+        let operator_tls = clients.as_ref().map(|clients| {
+            mutual_server_config(Arc::clone(plan.certificates.store()), Arc::clone(clients.known()))
+        });
         let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
-        let (doors, certificates, mail_in) = (plan.doors, plan.certificates, plan.mail_in);
+        let server = server.with(operator_tls, balancers);
+        let (certificates, mail_in) = (plan.certificates, plan.mail_in);
         Ok(Self {
-            doors,
+            ways,
             certificates,
+            clients,
             app,
             server,
             intake,
@@ -209,13 +220,14 @@ impl Node {
         self.hooks.alert(self.alerts, self.app.state(), &self.stop, &mut tasks);
         self.hooks.tell(self.app.state(), &self.stop, &mut tasks);
         self.mail_in.serve(self.app.state(), &self.certificates, &self.stop, &mut tasks);
-        let (server, doors, stop) = (self.server, self.doors, self.stop.clone());
-        tasks.spawn(async move { Some(server.run(doors, &stop).await) });
+        let (server, ways, stop) = (self.server, self.ways, self.stop.clone());
+        tasks.spawn(async move { Some(server.run(ways, &stop).await) });
         let begun = ready();
         if begun.is_err() {
             self.stop.drain();
         }
-        let drained = attend(&mut tasks, &mut self.signals, &mut self.certificates, &self.stop).await;
+        let drained =
+            attend(&mut tasks, &mut self.signals, (self.certificates, self.clients), &self.stop).await;
         for cell in &self.cells {
             if let Err(fault) = cell.close().await {
                 tracing::error!(geography = cell.geography().as_str(), %fault, "a cell did not close well");
@@ -289,6 +301,7 @@ async fn settle(
             placed.public_hosts,
         );
         let entry = entry.with_senders(placed.senders).with_network(placed.network);
+        let entry = entry.with_minimum_tls(placed.minimum_tls);
         entries.push(Arc::new(entry.held_by(custody)));
     }
     Ok((entries, served))
@@ -318,12 +331,16 @@ async fn stop_begun(stop: Stop) {
 async fn attend(
     tasks: &mut JoinSet<Option<Drained>>,
     signals: &mut Signals,
-    certificates: &mut CertificateFiles,
+    (mut certificates, mut clients): (CertificateFiles, Option<ClientFiles>),
     stop: &Stop,
 ) -> Option<Drained> {
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut drained = None;
+    let mut look_at_files = |anyway| {
+        report(&certificates.look(anyway), "certificate");
+        clients.iter_mut().for_each(|files| report(&files.look(anyway), "authority of clients"));
+    };
     loop {
         tokio::select! {
             ended = tasks.join_next() => match ended {
@@ -335,7 +352,7 @@ async fn attend(
                 }
             },
             asked = signals.next() => match asked {
-                Asked::Reload => report(&certificates.look(true)),
+                Asked::Reload => look_at_files(true),
                 Asked::Stop if stop.stopping() => {
                     tracing::info!("asked again: stopping at once");
                     stop.cut();
@@ -345,17 +362,17 @@ async fn attend(
                     stop.drain();
                 }
             },
-            _ = look.tick() => report(&certificates.look(false)),
+            _ = look.tick() => look_at_files(false),
         }
     }
 }
 
-fn report(found: &Reload) {
+fn report(found: &Reload, what: &'static str) {
     match found {
         Reload::Unchanged => {}
-        Reload::Replaced => tracing::info!("a new certificate is in use"),
+        Reload::Replaced => tracing::info!("a new {what} is in use"),
         Reload::Kept(fault) => {
-            tracing::error!(%fault, "a new certificate cannot be used; the old one is kept");
+            tracing::error!(%fault, "a new {what} cannot be used; the old one is kept");
         }
     }
 }
@@ -375,12 +392,4 @@ async fn ensure(cell: &Cell, placed: &Placed, custody: &Custody) -> Result<Resou
         Err(fault) => return Err(CliError::Resource { name: name.to_owned(), fault: fault.into() }),
     }
     Ok(resource)
-}
-
-/// Listens at `address`.
-pub(super) fn listen(address: SocketAddr, choose: &'static str) -> Result<Door, CliError> {
-    net::bind(address).map_err(|fault| match fault.kind() {
-        std::io::ErrorKind::AddrInUse => CliError::PortInUse { address, choose },
-        _ => CliError::Listen { address, fault },
-    })
 }

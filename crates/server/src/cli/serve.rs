@@ -10,9 +10,10 @@ use clap::Args;
 use guard::signature::AccessKey;
 
 use super::mail::{MailIn, Ports};
-use super::node::{Node, Placed, Plan, listen};
+use super::node::{Node, Placed, Plan};
+use super::ways::Ways;
 use super::{CliError, mailout, sandbox};
-use crate::config::{Certificate, Config, Host, ResourceConfig, TextSender};
+use crate::config::{Certificate, Config, Host, OperatorConfig, ResourceConfig, TextSender};
 use crate::dev::authority::{self, Names};
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
 use crate::host::Mode;
@@ -50,8 +51,7 @@ impl Serve {
 
     async fn serve(self, config: Config) -> Result<(), CliError> {
         let resources = place(&config)?;
-        let door = listen(config.listener.address, "[listener] address")?;
-        let address = door.address();
+        let (ways, address) = Ways::listen(&config)?;
         let (certificates, ca_file) = certificates(&config, address.port())?;
         let operator = operator(&config)?;
         let public = config.listener.public_hosts.first().map(|host| host.as_str().to_owned());
@@ -66,7 +66,7 @@ impl Serve {
         }
         let ports = Ports::of(&mail_in);
         let plan = Plan {
-            doors: vec![door],
+            ways,
             certificates,
             cells,
             resources,
@@ -97,7 +97,7 @@ impl Serve {
 
 /// The operator's token, from where the operator keeps it.
 pub(super) fn operator(config: &Config) -> Result<Option<OperatorToken>, CliError> {
-    let Some(place) = &config.operator else { return Ok(None) };
+    let Some(OperatorConfig { token: place, .. }) = &config.operator else { return Ok(None) };
     let token = place.fetch()?;
     let unfit = || CliError::OperatorToken { place: place.clone() };
     OperatorToken::parse(token.expose()).map(Some).ok_or_else(unfit)
@@ -120,7 +120,18 @@ fn place(config: &Config) -> Result<Vec<Placed>, CliError> {
             Senders::parse(resource.text_senders.iter().map(TextSender::as_str)).unwrap_or_default();
         let network = resource.network.clone();
         let key_service = resource.key_service.clone();
-        placed.push(Placed { id: None, name, cell, first_key, key_service, public_hosts, senders, network });
+        let minimum_tls = resource.minimum_tls;
+        placed.push(Placed {
+            id: None,
+            name,
+            cell,
+            first_key,
+            key_service,
+            public_hosts,
+            senders,
+            network,
+            minimum_tls,
+        });
     }
     Ok(placed)
 }

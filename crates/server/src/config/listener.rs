@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use base::Network;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -16,9 +17,31 @@ pub struct Listener {
     pub address: SocketAddr,
     /// Where the certificate comes from.
     pub certificate: Certificate,
+    /// Where else it listens.
+    pub also: Vec<Also>,
+    /// The balancers that tell, by the PROXY protocol, whose connection they hand on.
+    pub balancers: Vec<Balancer>,
     /// Names this server has in front of a proxy, or in DNS. A resource answers to `NAME.HOST` for each, the first one also
     /// to `HOST`.
     pub public_hosts: Vec<Host>,
+}
+
+/// Another place to listen at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Also {
+    /// An address, with TLS.
+    Address(SocketAddr),
+    /// A socket of this machine, without.
+    Socket(PathBuf),
+}
+
+/// Who begins each connection with a PROXY header of version 2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Balancer {
+    /// Whoever connects from there.
+    From(Network),
+    /// Whoever connects at a socket of this machine.
+    AtSockets,
 }
 
 /// Where a certificate comes from.
@@ -61,6 +84,16 @@ pub(super) struct RawListener {
     #[serde(default)]
     #[schemars(with = "String")]
     data: Option<PathBuf>,
+    /// More places to listen at: addresses with ports such as "[::]:8443", or sockets of this machine such as
+    /// "unix:/run/chancery/http.sock", which speak HTTP without TLS and are for their owner and group.
+    #[serde(default)]
+    #[schemars(length(max = 16))]
+    also: Vec<String>,
+    /// Balancers in front that begin each connection with a PROXY header of version 2: networks such as "10.0.0.7/32", or
+    /// "unix" for whoever connects at a socket. From them it is needed, from nobody else it is read.
+    #[serde(default)]
+    #[schemars(length(max = 200))]
+    proxy_protocol_from: Vec<String>,
     /// DNS names or addresses under which clients reach this server, without port.
     #[serde(default)]
     public_hosts: Vec<String>,
@@ -70,8 +103,30 @@ impl RawListener {
     pub(super) fn check(self, document: &mut Document<'_>) -> Option<Listener> {
         let address = self.address(document);
         let public_hosts = self.public_hosts(document);
+        let (also, balancers) = (self.also(document), self.balancers(document));
         let certificate = self.certificate(document);
-        Some(Listener { address: address?, certificate: certificate?, public_hosts })
+        Some(Listener { address: address?, also, balancers, certificate: certificate?, public_hosts })
+    }
+
+    fn also(&self, document: &mut Document<'_>) -> Vec<Also> {
+        const FIX: &str = "write \"ADDRESS:PORT\" or \"unix:/absolute/path\"";
+        few("listener.also", self.also.len(), MAX_ALSO, document);
+        let read = |text: &String| match text.strip_prefix("unix:") {
+            Some(path) => Some(PathBuf::from(path)).filter(|path| path.is_absolute()).map(Also::Socket),
+            None => text.parse().ok().map(Also::Address),
+        };
+        each("listener.also", &self.also, read, "this is no place to listen at", FIX, document)
+    }
+
+    fn balancers(&self, document: &mut Document<'_>) -> Vec<Balancer> {
+        const FIX: &str = "write a network such as \"10.0.0.7/32\", or \"unix\"";
+        const KEY: &str = "listener.proxy_protocol_from";
+        few(KEY, self.proxy_protocol_from.len(), MAX_BALANCERS, document);
+        let read = |text: &String| match text.as_str() {
+            "unix" => Some(Balancer::AtSockets),
+            text => text.parse().ok().map(Balancer::From),
+        };
+        each(KEY, &self.proxy_protocol_from, read, "this is no network", FIX, document)
     }
 
     fn address(&self, document: &mut Document<'_>) -> Option<SocketAddr> {
@@ -150,5 +205,83 @@ impl RawListener {
                 None
             }
         }
+    }
+}
+
+/// The most places beside the first, and the most networks of balancers.
+const MAX_ALSO: usize = 16;
+const MAX_BALANCERS: usize = 200;
+
+fn few(key: &str, there_are: usize, most: usize, document: &mut Document<'_>) {
+    if there_are > most {
+        document.problem(key, format!("{there_are} are named"), format!("name at most {most}"));
+    }
+}
+
+/// What each text of a list says; those that say nothing are noted.
+fn each<T>(
+    key: &str,
+    texts: &[String],
+    read: impl Fn(&String) -> Option<T>,
+    what: &str,
+    fix: &str,
+    document: &mut Document<'_>,
+) -> Vec<T> {
+    let mut all = Vec::new();
+    for (at, text) in texts.iter().enumerate() {
+        match read(text) {
+            Some(one) => all.push(one),
+            None => document.problem(&format!("{key}[{at}]"), what, fix),
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+    use super::*;
+
+    fn read(lines: &str) -> Result<Listener, String> {
+        let text = format!(
+            "[listener]\naddress = \"127.0.0.1:1\"\nself_signed = true\ndata = \"/d\"\n{lines}\n\
+             [[cell]]\ngeography = \"europe\"\nengine = {{ kind = \"sqlite\", path = \"/d/s\" }}\n\
+             kms = {{ kind = \"local\", path = \"/d/k\" }}\n[[resource]]\nname = \"home\"\ngeography = \"europe\"\n"
+        );
+        Config::parse("chancery.toml", &text).map(|config| config.listener).map_err(|all| all.to_string())
+    }
+
+    #[test]
+    fn more_places_and_balancers_are_read() {
+        let listener = read(
+            "also = [\"[::1]:2\", \"unix:/run/c.sock\"]\nproxy_protocol_from = [\"10.0.0.7/32\", \"unix\"]",
+        );
+        let listener = listener.unwrap();
+        let address = Also::Address("[::1]:2".parse().unwrap());
+        assert_eq!(listener.also, [address, Also::Socket("/run/c.sock".into())]);
+        let network = Balancer::From("10.0.0.7/32".parse().unwrap());
+        assert_eq!(listener.balancers, [network, Balancer::AtSockets]);
+        let plain = read("").unwrap();
+        assert!(plain.also.is_empty() && plain.balancers.is_empty());
+    }
+
+    #[test]
+    fn each_fault_is_placed_and_there_are_limits() {
+        let list = |key: &str, one: &str, times: usize| format!("{key} = [{}]", vec![one; times].join(", "));
+        for (lines, expected) in [
+            ("also = [\"localhost:1\"]".to_owned(), "listener.also[0]"),
+            ("also = [\"127.0.0.1:1\", \"unix:relative\"]".to_owned(), "listener.also[1]"),
+            ("proxy_protocol_from = [\"here\"]".to_owned(), "listener.proxy_protocol_from[0]"),
+            (list("also", "\"127.0.0.1:2\"", MAX_ALSO + 1), "listener.also"),
+            (
+                list("proxy_protocol_from", "\"10.0.0.1/32\"", MAX_BALANCERS + 1),
+                "listener.proxy_protocol_from",
+            ),
+        ] {
+            let told = read(&lines).unwrap_err();
+            assert!(told.contains(expected), "{lines}: {told}");
+        }
+        assert!(read(&list("also", "\"127.0.0.1:2\"", MAX_ALSO)).is_ok());
+        assert!(read(&list("proxy_protocol_from", "\"10.0.0.1/32\"", MAX_BALANCERS)).is_ok());
     }
 }

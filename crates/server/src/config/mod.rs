@@ -34,9 +34,10 @@ use document::Document;
 pub use events::EventsConfig;
 pub use key_service::KeyServiceConfig;
 pub use kms::{AwsConfig, AzureConfig, KmsConfig, VaultConfig};
-pub use listener::{Certificate, Listener};
+pub use listener::{Also, Balancer, Certificate, Listener};
 pub use mail::{MailConfig, MailRoute, MailTls};
 pub use name::{Host, InvalidName, ResourceName};
+pub use operator::{ClientsConfig, OperatorConfig};
 pub use problem::{Problem, Problems};
 pub use rates::RateProfile;
 pub use resource::{ResourceConfig, TextSender};
@@ -67,8 +68,8 @@ pub struct Config {
     pub alerts: Option<AlertsConfig>,
     /// Where mail comes in; nowhere without it.
     pub smtp: Option<SmtpConfig>,
-    /// Where the operator's token is; without one nobody gets into the operator's plane.
-    pub operator: Option<SecretRef>,
+    /// Who runs the server; without a token nobody gets into the operator's plane.
+    pub operator: Option<OperatorConfig>,
     /// How closed the host has to be.
     pub sandbox: SandboxConfig,
 }

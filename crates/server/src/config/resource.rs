@@ -1,6 +1,6 @@
 //! `[[resource]]`: one tenant, the geography it lives in, and where its access keys are when the operator sets them.
 
-use base::{Geography, Network, NetworkRules};
+use base::{Geography, Network, NetworkRules, TlsVersion};
 use post::text::number::Sender;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -25,6 +25,8 @@ pub struct ResourceConfig {
     pub text_senders: Vec<TextSender>,
     /// From where it may be reached.
     pub network: NetworkRules,
+    /// The oldest TLS it may be spoken to in.
+    pub minimum_tls: TlsVersion,
 }
 
 /// Something that texts may be sent from.
@@ -80,6 +82,10 @@ pub(super) struct RawResource {
     #[serde(default)]
     #[schemars(with = "String", length(max = 64))]
     key_service: Option<String>,
+    /// The oldest TLS that clients may speak: "1.2" or "1.3". [default: "1.2"]
+    #[serde(default)]
+    #[schemars(with = "String", regex(pattern = r"^1\.[23]$"))]
+    minimum_tls: Option<String>,
     /// From where it may be reached.
     #[serde(default)]
     network: RawNetwork,
@@ -143,6 +149,15 @@ impl RawResource {
         let access_keys = keys(&self.access_keys, &format!("{at}.access_keys"), document);
         let text_senders = senders(&self.text_senders, &format!("{at}.text_senders"), document);
         let network = self.network.check(&format!("{at}.network"), document);
+        let minimum_tls = match self.minimum_tls.as_deref() {
+            None | Some("1.2") => TlsVersion::V1_2,
+            Some("1.3") => TlsVersion::V1_3,
+            Some(_) => {
+                let what = "this is no version of TLS that is spoken here";
+                document.problem(&format!("{at}.minimum_tls"), what, "write \"1.2\" or \"1.3\"");
+                TlsVersion::V1_3
+            }
+        };
         Some(ResourceConfig {
             name: name?,
             geography: geography?,
@@ -150,6 +165,7 @@ impl RawResource {
             key_service: self.key_service,
             text_senders,
             network,
+            minimum_tls,
         })
     }
 }

@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::document::Document;
-use super::{CellConfig, Certificate, Config, DatabaseUrl, EngineConfig, KmsConfig, MailRoute, SecretRef};
+use super::{
+    Also, CellConfig, Certificate, Config, DatabaseUrl, EngineConfig, KmsConfig, MailRoute, SecretRef,
+};
 use crate::host::{Mode, Needs};
 
 /// How closed the host has to be.
@@ -68,7 +70,7 @@ impl Config {
     #[must_use]
     pub fn secrets(&self) -> Vec<(String, &SecretRef)> {
         let mut all: Vec<(String, &SecretRef)> = Vec::new();
-        all.extend(self.operator.iter().map(|place| ("operator's token".to_owned(), place)));
+        all.extend(self.operator.iter().map(|who| ("operator's token".to_owned(), &who.token)));
         let token = self.alerts.iter().filter_map(|alerts| alerts.token.as_ref());
         all.extend(token.map(|place| ("token of alerts".to_owned(), place)));
         for resource in &self.resources {
@@ -119,7 +121,18 @@ impl Config {
         }
         self.cells.iter().for_each(|cell| of_cell(cell, &mut needs));
         let keys = self.resources.iter().flat_map(|resource| &resource.access_keys);
-        keys.chain(&self.operator).for_each(|place| secret(place, &mut needs));
+        keys.chain(self.operator.iter().map(|who| &who.token)).for_each(|place| secret(place, &mut needs));
+        for also in &self.listener.also {
+            if let Also::Socket(path) = also {
+                needs.sockets.push(folder(path));
+            }
+        }
+        for clients in self.operator.iter().filter_map(|who| who.clients.as_ref()) {
+            // The folders: lists of revoked certificates are replaced by new files of the same name.
+            needs
+                .read
+                .extend([&clients.authorities].into_iter().chain(&clients.revoked).map(|path| folder(path)));
+        }
         needs.read.extend(self.events.ca.iter().cloned());
         let token = self.alerts.as_ref().and_then(|alerts| alerts.token.as_ref());
         token.iter().for_each(|place| secret(place, &mut needs));

@@ -67,7 +67,8 @@ fn a_good_file_becomes_types() {
     assert_eq!(config.resources[0].access_keys, [SecretRef::File("/run/secrets/contoso".into())]);
     assert_eq!(config.limits, Limits { page_size: 100, ..Limits::default() });
     assert_eq!(config.rates, RateProfile::Acs);
-    assert_eq!(config.operator, Some(SecretRef::File("/run/secrets/operator".into())));
+    let operator = config.operator.map(|operator| operator.token);
+    assert_eq!(operator, Some(SecretRef::File("/run/secrets/operator".into())));
     let own = GOOD
         .replace("certificate = \"/etc/chancery/server.pem\"", "self_signed = true")
         .replace("key = \"/etc/chancery/server.key\"", "data = \"/data\"");

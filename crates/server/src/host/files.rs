@@ -69,8 +69,10 @@ fn restrict(needs: &Needs) -> Result<RestrictionStatus, RulesetError> {
     let devices = DEVICES.iter().map(|path| (Path::new(path), AccessFs::ReadFile | AccessFs::WriteFile));
     let read = needs.read.iter().map(|path| (path.as_path(), reading));
     let write = needs.write.iter().map(|path| (path.as_path(), writing));
+    let socket = AccessFs::MakeSock | AccessFs::RemoveFile | AccessFs::Refer;
+    let sockets = needs.sockets.iter().map(|path| (path.as_path(), reading | socket));
     let remove = needs.remove.iter().map(|path| (path.as_path(), AccessFs::RemoveDir.into()));
-    for (path, access) in everyone.chain(devices).chain(read).chain(write).chain(remove) {
+    for (path, access) in everyone.chain(devices).chain(read).chain(write).chain(sockets).chain(remove) {
         // What is not there cannot be opened later either.
         let Ok(opened) = PathFd::new(path) else { continue };
         let access = if path.is_dir() { access } else { access & AccessFs::from_file(WANTED) };
@@ -94,8 +96,8 @@ mod tests {
     /// On a thread of its own: what it gives up is given up for that thread alone.
     #[test]
     fn a_closed_thread_reaches_its_own_files_and_no_others() {
-        let [own, read, other] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
-        for folder in [&own, &read, &other] {
+        let [own, read, sockets, other] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
+        for folder in [&own, &read, &sockets, &other] {
             fs::write(folder.path().join("f"), "text").unwrap();
         }
         std::thread::scope(|scope| {
@@ -103,7 +105,8 @@ mod tests {
                 let needs = Needs {
                     read: vec![read.path().into(), "/nowhere/at/all".into()],
                     write: vec![own.path().into()],
-                    remove: Vec::new(),
+                    sockets: vec![sockets.path().into()],
+                    ..Needs::default()
                 };
                 let layer = close(&needs);
                 if layer.holds == Holds::None {
@@ -120,6 +123,12 @@ mod tests {
                 let denied = |done: std::io::Result<()>| {
                     assert_eq!(done.unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
                 };
+                let made = |name| std::os::unix::net::UnixListener::bind(sockets.path().join(name)).map(drop);
+                made("s").unwrap();
+                fs::rename(sockets.path().join("s"), sockets.path().join("t")).unwrap();
+                fs::remove_file(sockets.path().join("t")).unwrap();
+                denied(fs::write(sockets.path().join("f"), "changed"));
+                denied(std::os::unix::net::UnixListener::bind(own.path().join("s")).map(drop));
                 denied(fs::write(read.path().join("f"), "changed"));
                 denied(fs::remove_file(read.path().join("f")));
                 denied(fs::read(other.path().join("f")).map(drop));

@@ -26,6 +26,8 @@ pub struct Needs {
     pub read: Vec<PathBuf>,
     /// Folders in which, and below which, files are made, written and removed.
     pub write: Vec<PathBuf>,
+    /// Folders in which sockets of this machine are made.
+    pub sockets: Vec<PathBuf>,
     /// Folders out of which an empty folder may be removed: the place of a temporary data folder.
     pub remove: Vec<PathBuf>,
 }

@@ -1,6 +1,5 @@
 //! The stack itself, from a parsed head to an answer. Whatever happens, there is one.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use ::http::request::Parts;
@@ -9,12 +8,12 @@ use base::limits::MAX_URI;
 use base::{Clock, Limits, Rng};
 use bytes::Bytes;
 use policy::Permission;
-use wire::operation::{Area, Body, OPERATIONS, Operation, Params};
+use wire::operation::{Access, Area, Body, OPERATIONS, Operation, Params};
 use wire::{ApiError, ApiVersion, Query, Route};
 
 use super::context::{Caller, Context, State};
 use super::failures::Failures;
-use super::operator::OperatorToken;
+use super::operator::{OperatorPlane, OperatorToken};
 use super::outgoing::Stamp;
 use super::rates::{Profile, Rates};
 use super::reply::Reply;
@@ -22,7 +21,7 @@ use super::{access, host, media};
 use crate::api::{self, Handler};
 use crate::directory::{Directory, ResourceEntry};
 use crate::job::Jobs;
-use crate::net::{Refusal, Response, Service};
+use crate::net::{Peer, Refusal, Response, Service};
 use crate::observe::health::Health;
 use crate::service::audit::Actor;
 use crate::service::chat::ChatState;
@@ -56,6 +55,8 @@ pub struct Setup {
     pub health: Health,
     /// Who runs the server; without a token the operator's plane lets nobody in.
     pub operator: Option<OperatorToken>,
+    /// Where the operator is let in.
+    pub operator_plane: OperatorPlane,
     /// Hands what was accepted over to those who deliver it.
     pub delivery: Arc<Delivery>,
     /// Who wants to hear of what.
@@ -79,6 +80,7 @@ pub struct App {
     state: Arc<State>,
     rows: Vec<Row>,
     failures: Failures,
+    operator_plane: OperatorPlane,
 }
 
 /// A request whose head was found good.
@@ -118,7 +120,7 @@ impl App {
             jobs: Jobs::default(),
             rates: Rates::new(setup.rates),
         };
-        Self { rows: rows.collect(), state: Arc::new(state), failures }
+        Self { rows: rows.collect(), state: Arc::new(state), failures, operator_plane: setup.operator_plane }
     }
 
     /// What all requests share.
@@ -128,16 +130,24 @@ impl App {
     }
 
     /// Finds the resource and the operation, and looks at all that the head alone can get wrong.
-    fn find(&self, head: &Parts, peer: Option<IpAddr>) -> Result<(Routed, usize), Refused> {
+    fn find(&self, head: &Parts, peer: Option<&Peer>) -> Result<(Routed, usize), Refused> {
         // HEAD is a GET whose body stays behind (RFC 9110, section 9.3.2); the sockets leave it out.
         let method = if head.method == Method::HEAD { &Method::GET } else { &head.method };
-        let (operation, params) = match wire::route(method, head.uri.path()) {
+        let route = match wire::route(method, head.uri.path()) {
+            Route::Found { operation, .. } | Route::MethodNotAllowed { other: operation, .. }
+                if self.is_hidden(operation, peer) =>
+            {
+                Route::NotFound
+            }
+            route => route,
+        };
+        let (operation, params) = match route {
             Route::Found { operation, params } => (operation, params),
-            Route::MethodNotAllowed { allow } if head.method == Method::OPTIONS => {
+            Route::MethodNotAllowed { allow, .. } if head.method == Method::OPTIONS => {
                 self.resource(head, peer)?;
                 return Err(Refused::Options(allow));
             }
-            Route::MethodNotAllowed { allow } => {
+            Route::MethodNotAllowed { allow, .. } => {
                 self.resource(head, peer)?;
                 return Err(ApiError::method_not_allowed(allow).into());
             }
@@ -156,6 +166,12 @@ impl App {
         let judged = self.judge(head, operation);
         let (version, limit) = judged.map_err(|error| Refused::Of(row, error))?;
         Ok((Routed { row, params, version, resource }, limit))
+    }
+
+    /// Whether an operation is one of the operator's that does not exist for `peer` (law 6).
+    fn is_hidden(&self, operation: &Operation, peer: Option<&Peer>) -> bool {
+        (operation.access == Access::Operator || operation.area == Area::Arm)
+            && peer.is_some_and(|peer| !self.operator_plane.is_found_by(peer, self.state.clock.now()))
     }
 
     /// Version, media type and announced length.
@@ -181,10 +197,14 @@ impl App {
 
     /// The resource that is asked, if it may be reached from `peer`: otherwise the answer is the one of a name that no
     /// resource has.
-    fn resource(&self, head: &Parts, peer: Option<IpAddr>) -> Result<Arc<ResourceEntry>, Refused> {
+    fn resource(&self, head: &Parts, peer: Option<&Peer>) -> Result<Arc<ResourceEntry>, Refused> {
         let found = host::of(head).and_then(|host| self.state.directory.find(host));
-        let found = found.filter(|entry| peer.is_none_or(|peer| entry.admits(peer)));
-        found.cloned().ok_or_else(|| ApiError::resource_not_found().into())
+        let found = found.filter(|entry| peer.is_none_or(|peer| entry.admits(peer.address)));
+        let found = found.ok_or_else(ApiError::resource_not_found)?;
+        if peer.is_some_and(|peer| !found.takes(peer.tls)) {
+            return Err(ApiError::tls_version_not_permitted().into());
+        }
+        Ok(Arc::clone(found))
     }
 
     fn row_of(&self, operation: &'static Operation) -> usize {
@@ -192,13 +212,7 @@ impl App {
     }
 
     /// Lets the caller in, counts the request, and runs the handler.
-    async fn handle(
-        &self,
-        routed: Routed,
-        head: Parts,
-        body: Bytes,
-        peer: IpAddr,
-    ) -> Result<Reply, ApiError> {
+    async fn handle(&self, routed: Routed, head: Parts, body: Bytes, peer: &Peer) -> Result<Reply, ApiError> {
         let row = &self.rows[routed.row];
         let operation = row.operation;
         let Some(resource) = routed.resource else {
@@ -231,13 +245,13 @@ impl App {
             headers: head.headers,
             body,
             caller,
-            peer,
+            peer: peer.address,
         };
         handler(&context).await
     }
 
     /// Past the limit of failures from one address, 429 takes the place of 401.
-    fn slow_down(&self, error: ApiError, offered: bool, peer: IpAddr) -> ApiError {
+    fn slow_down(&self, error: ApiError, offered: bool, peer: std::net::IpAddr) -> ApiError {
         if error.status() != 401 || matches!(error.code(), "IdentityNotOwned" | "SenderNotOwned") || !offered
         {
             return error;
@@ -274,7 +288,7 @@ impl From<ApiError> for Refused {
 impl Service for App {
     type Routed = Routed;
 
-    fn route(&self, head: &Parts, peer: IpAddr) -> Result<(Routed, usize), Response> {
+    fn route(&self, head: &Parts, peer: &Peer) -> Result<(Routed, usize), Response> {
         self.find(head, Some(peer)).map_err(|refused| match refused {
             Refused::Early(error) => self.stamp(Some(head)).error(&error),
             Refused::Of(row, error) => self.stamp_of(row, head).error(&error),
@@ -285,12 +299,12 @@ impl Service for App {
         })
     }
 
-    async fn respond(&self, routed: Routed, head: Parts, body: Bytes, peer: IpAddr) -> Response {
+    async fn respond(&self, routed: Routed, head: Parts, body: Bytes, peer: Arc<Peer>) -> Response {
         let stamp = self.stamp_of(routed.row, &head);
         let offered = access::offers_credential(&head);
-        match self.handle(routed, head, body, peer).await {
+        match self.handle(routed, head, body, &peer).await {
             Ok(reply) => stamp.reply(reply),
-            Err(error) => stamp.error(&self.slow_down(error, offered, peer)),
+            Err(error) => stamp.error(&self.slow_down(error, offered, peer.address)),
         }
     }
 

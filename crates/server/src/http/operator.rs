@@ -1,7 +1,31 @@
-//! The token by which whoever runs the server is known to it.
+//! How whoever runs the server is known to it, and where they may ask.
 
-use base::{Rng, Secret};
+use std::sync::Arc;
+
+use base::{Rng, Secret, Timestamp};
 use guard::hash::same;
+use guard::tls::ClientAuthorities;
+
+use crate::net::{Entrance, Peer};
+
+/// Where the routes of the operator are found.
+#[derive(Clone, Debug, Default)]
+pub struct OperatorPlane {
+    /// Whether they have a listener of their own, and are found nowhere else.
+    pub is_apart: bool,
+    /// Whose certificates must be shown there.
+    pub clients: Option<Arc<ClientAuthorities>>,
+}
+
+impl OperatorPlane {
+    /// Whether they are found by `peer`. A certificate that was revoked since its connection began finds nothing.
+    #[must_use]
+    pub fn is_found_by(&self, peer: &Peer, now: Timestamp) -> bool {
+        !self.is_apart
+            || peer.entrance == Entrance::Operator
+                && self.clients.as_ref().is_none_or(|clients| clients.admit(&peer.certificates, now))
+    }
+}
 
 /// The operator's token: printable, at least [`OperatorToken::SHORTEST`] characters. It cannot be printed by accident.
 #[derive(Clone, Debug)]

@@ -3,7 +3,6 @@
 //! tested without sockets.
 
 use std::future::{Future, poll_fn};
-use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,6 +16,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::exchange::Exchange;
 use super::gate::Gate;
+use super::peer::Peer;
 use super::progress::{Phase, Progress, Timeouts};
 use super::stop::{StopSignal, StopStage};
 use super::{Refusal, Response, Service};
@@ -57,7 +57,7 @@ enum End {
 }
 
 /// Serves requests from `io` until either side is done.
-pub(super) async fn serve<S, IO>(shared: &Shared<S>, io: IO, peer: IpAddr, mut stop: StopSignal)
+pub(super) async fn serve<S, IO>(shared: &Shared<S>, io: IO, peer: Peer, mut stop: StopSignal)
 where
     S: Service,
     IO: AsyncBufRead + AsyncWrite + Unpin + Send + 'static,
@@ -67,7 +67,7 @@ where
     let exchange = Exchange {
         service: Arc::clone(&shared.service),
         progress: Arc::clone(&progress),
-        peer: peer.to_canonical(),
+        peer: Arc::new(peer),
     };
     let mut http = shared.http.serve_connection(gate, exchange);
     let end = {

@@ -3,7 +3,6 @@
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use http::request::Parts;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
+use super::peer::Peer;
 use super::progress::{Phase, Progress};
 use super::{Refusal, Response, Service};
 
@@ -27,7 +27,7 @@ const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-client-reque
 pub(super) struct Exchange<S> {
     pub(super) service: Arc<S>,
     pub(super) progress: Arc<Progress>,
-    pub(super) peer: IpAddr,
+    pub(super) peer: Arc<Peer>,
 }
 
 impl<S: Service> hyper::service::Service<http::Request<Incoming>> for Exchange<S> {
@@ -37,7 +37,8 @@ impl<S: Service> hyper::service::Service<http::Request<Incoming>> for Exchange<S
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, request: http::Request<Incoming>) -> Self::Future {
-        let (service, progress, peer) = (Arc::clone(&self.service), Arc::clone(&self.progress), self.peer);
+        let (service, progress, peer) =
+            (Arc::clone(&self.service), Arc::clone(&self.progress), Arc::clone(&self.peer));
         Box::pin(async move {
             let (head, body) = request.into_parts();
             let response = answer(&*service, &progress, head, body, peer).await;
@@ -53,12 +54,12 @@ async fn answer<S: Service>(
     progress: &Progress,
     head: Parts,
     mut body: Incoming,
-    peer: IpAddr,
+    peer: Arc<Peer>,
 ) -> Response {
     if !body.is_end_stream() {
         progress.enter(Phase::Body);
     }
-    let routed = catch_unwind(AssertUnwindSafe(|| service.route(&head, peer)));
+    let routed = catch_unwind(AssertUnwindSafe(|| service.route(&head, &peer)));
     let (routed, limit) = match routed {
         Ok(Ok(found)) => found,
         Ok(Err(refused)) => return refuse_unread(progress, refused, &head, body).await,

@@ -1,13 +1,12 @@
 //! Accepts connections up to the limit, gives each its TLS handshake, and stops them all within a stated time.
 
-use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Clock, Limits};
-use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncWriteExt, BufStream};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -15,13 +14,12 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Service;
 use super::connection::{self, Shared};
+use super::door::{Arrival, Door, Way};
+use super::peer::{Entrance, Peer};
 use super::progress::Timeouts;
+use super::proxy::{self, Balancers};
 use super::stop::{Stop, StopStage};
 
-/// How many connections the system holds for us while the limit is reached.
-const BACKLOG: u32 = 4096;
-/// How long accepting rests after a failure of the machine (no file handles left, say).
-const REST: Duration = Duration::from_millis(100);
 /// After the time for draining is over: for the last answers to go out.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The first byte of a TLS record that carries a handshake.
@@ -34,33 +32,6 @@ const SPEAK_HTTPS: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     connection: close\r\n\
     \r\n\
     This port speaks HTTPS. Use an https:// address.\n";
-
-/// An address that is listened at. Connections wait in the system's queue until a server runs on it.
-#[derive(Debug)]
-pub struct Door {
-    listener: TcpListener,
-    address: SocketAddr,
-}
-
-impl Door {
-    /// Where it is, with the port that was found.
-    #[must_use]
-    pub const fn address(&self) -> SocketAddr {
-        self.address
-    }
-}
-
-/// Listens at `address`; port 0 takes a free one. Call it within a Tokio runtime.
-///
-/// # Errors
-/// When the address is taken, not of this machine, or not permitted.
-pub fn bind(address: SocketAddr) -> io::Result<Door> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    let listener = socket.listen(BACKLOG)?;
-    Ok(Door { address: listener.local_addr()?, listener })
-}
 
 /// How a server came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,9 +46,18 @@ pub struct Drained {
 
 /// A server: one service behind any number of listeners.
 pub struct Server<S> {
-    shared: Arc<Shared<S>>,
-    tls: TlsAcceptor,
+    reception: Arc<Reception<S>>,
     places: Arc<Semaphore>,
+}
+
+/// What each connection needs until it is served.
+struct Reception<S> {
+    shared: Shared<S>,
+    tls: TlsAcceptor,
+    /// For the operator's listener.
+    operator_tls: TlsAcceptor,
+    /// The balancers that tell whose connection they hand on.
+    balancers: Balancers,
 }
 
 impl<S: Service> Server<S> {
@@ -90,25 +70,35 @@ impl<S: Service> Server<S> {
         limits: &Limits,
         timeouts: Timeouts,
     ) -> Self {
-        Self {
-            shared: Arc::new(Shared::new(service, clock, timeouts)),
-            tls: TlsAcceptor::from(tls),
-            places: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
+        let tls = TlsAcceptor::from(tls);
+        let shared = Shared::new(service, clock, timeouts);
+        let operator_tls = tls.clone();
+        let reception = Reception { shared, tls, operator_tls, balancers: Balancers::default() };
+        let places = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
+        Self { reception: Arc::new(reception), places }
+    }
+
+    /// The same, with another configuration at the operator's listener, and behind these balancers.
+    ///
+    /// # Panics
+    /// When it runs already.
+    #[must_use]
+    pub fn with(mut self, operator_tls: Option<Arc<rustls::ServerConfig>>, balancers: Balancers) -> Self {
+        let reception = Arc::get_mut(&mut self.reception).expect("it does not run yet");
+        if let Some(tls) = operator_tls {
+            reception.operator_tls = TlsAcceptor::from(tls);
         }
+        reception.balancers = balancers;
+        self
     }
 
     /// Serves until `stop` is raised, then drains: waits for requests under way for as long as the limits say, and
     /// cuts the rest.
-    pub async fn run(&self, doors: Vec<Door>, stop: &Stop) -> Drained {
+    pub async fn run(&self, ways: Vec<Way>, stop: &Stop) -> Drained {
         let mut accepting = JoinSet::new();
-        for door in doors {
-            accepting.spawn(accept(
-                door.listener,
-                Arc::clone(&self.shared),
-                self.tls.clone(),
-                Arc::clone(&self.places),
-                stop.clone(),
-            ));
+        for way in ways {
+            let (reception, places) = (Arc::clone(&self.reception), Arc::clone(&self.places));
+            accepting.spawn(accept(way, reception, places, stop.clone()));
         }
         let mut connections = Vec::new();
         while let Some(ended) = accepting.join_next().await {
@@ -117,15 +107,14 @@ impl<S: Service> Server<S> {
                 Err(fault) => tracing::error!(panicked = fault.is_panic(), "a listener ended"),
             }
         }
-        drain(connections, stop, self.shared.timeouts.drain).await
+        drain(connections, stop, self.reception.shared.timeouts.drain).await
     }
 }
 
 /// Accepts until a stop; gives back the connections that are still open.
 async fn accept<S: Service>(
-    listener: TcpListener,
-    shared: Arc<Shared<S>>,
-    tls: TlsAcceptor,
+    way: Way,
+    reception: Arc<Reception<S>>,
     places: Arc<Semaphore>,
     stop: Stop,
 ) -> JoinSet<()> {
@@ -135,13 +124,11 @@ async fn accept<S: Service>(
             biased;
             () = stop.begun() => return open,
             Some(ended) = open.join_next() => note(ended),
-            next = next_connection(&listener, &places) => {
-                let (place, stream, peer) = next;
-                let (shared, tls, signal) = (Arc::clone(&shared), tls.clone(), stop.signal());
+            next = next_connection(&way, &places) => {
+                let (place, arrival) = next;
+                let (reception, stop) = (Arc::clone(&reception), stop.clone());
                 open.spawn(async move {
-                    if let Some(stream) = secure(stream, tls, shared.timeouts.handshake).await {
-                        connection::serve(&*shared, stream, peer.ip(), signal).await;
-                    }
+                    receive(&reception, arrival, &stop).await;
                     drop(place);
                 });
             }
@@ -150,60 +137,80 @@ async fn accept<S: Service>(
 }
 
 /// Waits for a free place, then for who wants it. A place that is not used is given back by dropping it.
-async fn next_connection(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> (Option<OwnedSemaphorePermit>, TcpStream, SocketAddr) {
+async fn next_connection(way: &Way, places: &Arc<Semaphore>) -> (Option<OwnedSemaphorePermit>, Arrival) {
     // The semaphore is never closed; should it be, connections are no longer counted rather than no longer served.
     let place = Arc::clone(places).acquire_owned().await.ok();
-    let (stream, peer) = accepted(listener).await;
-    (place, stream, peer)
+    let arrival = way.next().await;
+    (place, arrival)
+}
+
+/// Hears who it is, agrees on how to speak, and serves.
+async fn receive<S: Service>(reception: &Reception<S>, arrival: Arrival, stop: &Stop) {
+    let Reception { shared, .. } = reception;
+    match arrival {
+        Arrival::Unix(mut stream) => {
+            let told = match reception.balancers.at_sockets {
+                true => {
+                    timeout(shared.timeouts.handshake, told(&mut stream, "a socket")).await.ok().flatten()
+                }
+                false => Some(None),
+            };
+            if let Some(address) = told {
+                let peer = Peer::of_this_machine(address);
+                connection::serve(shared, BufStream::new(stream), peer, stop.signal()).await;
+            }
+        }
+        Arrival::Tcp(stream, from, entrance) => {
+            let secured = timeout(shared.timeouts.handshake, reception.secure(stream, from, entrance)).await;
+            if let Ok(Some((stream, address))) = secured {
+                let peer = Peer::secured(address, entrance, stream.get_ref().1);
+                connection::serve(shared, stream, peer, stop.signal()).await;
+            }
+        }
+    }
+}
+
+impl<S> Reception<S> {
+    /// The balancer's word and the TLS handshake; `None` when they failed, which is the client's affair.
+    async fn secure(
+        &self,
+        mut stream: TcpStream,
+        from: IpAddr,
+        entrance: Entrance,
+    ) -> Option<(tokio_rustls::server::TlsStream<TcpStream>, IpAddr)> {
+        let _ = stream.set_nodelay(true);
+        let mut address = from;
+        if self.balancers.include(from) {
+            address = told(&mut stream, &from.to_string()).await?.unwrap_or(from);
+        }
+        let mut first = [0; 1];
+        if stream.peek(&mut first).await.ok()? == 1 && first[0] != TLS_HANDSHAKE {
+            speak_https(stream, first[0]).await;
+            return None;
+        }
+        let tls = if entrance == Entrance::Operator { &self.operator_tls } else { &self.tls };
+        let secured = tls.accept(stream).await;
+        let secured = secured.inspect_err(|fault| tracing::debug!(kind = ?fault.kind(), "no handshake"));
+        Some((secured.ok()?, address))
+    }
+}
+
+/// What a balancer tells of its client; `None` when it does not say it as it must.
+async fn told<IO: AsyncRead + Unpin>(stream: &mut IO, balancer: &str) -> Option<Option<IpAddr>> {
+    let told = proxy::read_header(stream).await;
+    told.inspect_err(|fault| tracing::warn!(balancer, kind = ?fault.kind(), "no PROXY header of version 2"))
+        .ok()
 }
 
 /// The next connection at `door`.
 pub(super) async fn accept_one(door: &Door) -> (TcpStream, SocketAddr) {
-    accepted(&door.listener).await
-}
-
-async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
-    loop {
-        match listener.accept().await {
-            Ok(accepted) => return accepted,
-            Err(fault) => {
-                tracing::warn!(kind = ?fault.kind(), "cannot accept a connection");
-                tokio::time::sleep(REST).await;
-            }
-        }
-    }
+    door.next().await
 }
 
 pub(super) fn note(ended: Result<(), tokio::task::JoinError>) {
     if ended.is_err_and(|fault| fault.is_panic()) {
         tracing::error!("a connection's task panicked");
     }
-}
-
-/// The TLS handshake; `None` when it failed or took too long, which is the client's affair.
-async fn secure(
-    stream: TcpStream,
-    tls: TlsAcceptor,
-    time: Duration,
-) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
-    let _ = stream.set_nodelay(true);
-    timeout(time, async move {
-        let mut first = [0; 1];
-        if stream.peek(&mut first).await.ok()? == 1 && first[0] != TLS_HANDSHAKE {
-            speak_https(stream, first[0]).await;
-            return None;
-        }
-        tls.accept(stream)
-            .await
-            .inspect_err(|fault| tracing::debug!(kind = ?fault.kind(), "no handshake"))
-            .ok()
-    })
-    .await
-    .ok()
-    .flatten()
 }
 
 /// Tells who begins with a letter, as every HTTP request does, that this port speaks HTTPS; others get nothing.

@@ -5,12 +5,16 @@ mod chunk;
 mod client;
 mod connection;
 mod dial;
+mod door;
 mod exchange;
 mod gate;
 mod head;
 mod listener;
+mod peer;
 mod progress;
+mod proxy;
 mod reload;
+mod reload_clients;
 mod service;
 pub mod smtp;
 #[cfg(test)]
@@ -18,11 +22,17 @@ mod socket_tests;
 mod stop;
 #[cfg(test)]
 mod toy;
+#[cfg(test)]
+mod ways_tests;
 
 pub use client::{Client, ClientFault};
 pub use dial::SocketDial;
-pub use listener::{Door, Drained, Server, bind};
+pub use door::{Door, UnixDoor, Way, bind, bind_unix};
+pub use listener::{Drained, Server};
+pub use peer::{Entrance, Peer};
 pub use progress::Timeouts;
+pub use proxy::Balancers;
 pub use reload::{CertificateFault, CertificateFiles, Reload};
+pub use reload_clients::ClientFiles;
 pub use service::{Refusal, Response, Service};
 pub use stop::Stop;

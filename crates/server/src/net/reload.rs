@@ -29,6 +29,14 @@ pub enum CertificateFault {
         /// What is wrong.
         fault: TlsError,
     },
+    /// The files do not say whose certificates clients may show.
+    #[error("the authorities of clients in {} cannot be used: {fault}", path.display())]
+    Clients {
+        /// The authorities' file.
+        path: PathBuf,
+        /// What is wrong.
+        fault: TlsError,
+    },
 }
 
 /// What a look at the files found.
@@ -44,7 +52,7 @@ pub enum Reload {
 
 /// What tells one state of a file from another without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     inode: u64,
     size: u64,
     seconds: i64,
@@ -116,11 +124,11 @@ impl CertificateFiles {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, CertificateFault> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, CertificateFault> {
     fs::read(path).map_err(|fault| CertificateFault::Read { path: path.to_owned(), fault })
 }
 
-fn stamp(path: &Path) -> Option<Stamp> {
+pub(super) fn stamp(path: &Path) -> Option<Stamp> {
     let about = fs::metadata(path).ok()?;
     let (inode, size) = (about.ino(), about.size());
     Some(Stamp { inode, size, seconds: about.mtime(), nanoseconds: about.mtime_nsec() })

@@ -2,11 +2,13 @@
 //! operations nor tenants, and nothing above it ever sees a socket.
 
 use std::future::Future;
-use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
 use http_body_util::Full;
+
+use super::Peer;
 
 /// A whole answer: the product never streams one.
 pub type Response = http::Response<Full<Bytes>>;
@@ -45,7 +47,7 @@ pub trait Service: Send + Sync + 'static {
     /// # Errors
     /// The answer, when the request is refused for its head alone.
     #[expect(clippy::result_large_err, reason = "the refusal is an answer, moved once and not propagated")]
-    fn route(&self, head: &Parts, peer: IpAddr) -> Result<(Self::Routed, usize), Response>;
+    fn route(&self, head: &Parts, peer: &Peer) -> Result<(Self::Routed, usize), Response>;
 
     /// Answers a request whose body is here whole. Runs to its end even when the client has gone, unless the time
     /// for a request ([`base::Limits::request_timeout_secs`]) runs out: then it is dropped where it waits.
@@ -54,7 +56,7 @@ pub trait Service: Send + Sync + 'static {
         routed: Self::Routed,
         head: Parts,
         body: Bytes,
-        peer: IpAddr,
+        peer: Arc<Peer>,
     ) -> impl Future<Output = Response> + Send;
 
     /// The answer in the product's form to a request that broke a rule of the transport. `head` is missing when

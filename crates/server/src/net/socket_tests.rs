@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::toy::Toy;
-use super::{Drained, Server, Stop, Timeouts, bind};
+use super::{Drained, Entrance, Server, Stop, Timeouts, Way, bind};
 
 struct Running {
     address: SocketAddr,
@@ -44,7 +44,10 @@ fn start(limits: &Limits, change: impl FnOnce(&mut Timeouts)) -> Running {
     let config = server_config(Arc::new(certificates));
     let server = Server::new(Arc::clone(&toy), config, Arc::new(SystemClock), limits, timeouts);
     let stopped = stop.clone();
-    let task = tokio::spawn(async move { server.run(vec![listener], &stopped).await });
+    let task =
+        tokio::spawn(
+            async move { server.run(vec![Way::Address(listener, Entrance::Public)], &stopped).await },
+        );
     let tls = TlsConnector::from(client_config(authority.cert_pem().as_bytes()).unwrap());
     Running { address, tls, toy, stop, task }
 }

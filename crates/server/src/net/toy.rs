@@ -1,7 +1,7 @@
 //! A small service to test the sockets with: no tenants, no operations, one path for each thing a handler may do.
 
 use std::future::pending;
-use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use http::request::Parts;
 use http_body_util::Full;
 use tokio::sync::Semaphore;
 
-use super::{Refusal, Response, Service};
+use super::{Peer, Refusal, Response, Service};
 
 /// The longest body it takes.
 pub(super) const LIMIT: usize = 200_000;
@@ -39,7 +39,7 @@ pub(super) fn response(status: u16, body: impl Into<Bytes>) -> Response {
 impl Service for Toy {
     type Routed = String;
 
-    fn route(&self, head: &Parts, _: IpAddr) -> Result<(String, usize), Response> {
+    fn route(&self, head: &Parts, _: &Peer) -> Result<(String, usize), Response> {
         match head.uri.path() {
             "/no" => Err(response(404, "no")),
             "/route-panic" => panic!("as asked"),
@@ -47,11 +47,11 @@ impl Service for Toy {
         }
     }
 
-    async fn respond(&self, routed: String, head: Parts, body: Bytes, peer: IpAddr) -> Response {
+    async fn respond(&self, routed: String, head: Parts, body: Bytes, peer: Arc<Peer>) -> Response {
         self.began.add_permits(1);
         let response = match routed.as_str() {
             "/echo" => response(200, body),
-            "/peer" => response(200, peer.to_string()),
+            "/peer" => response(200, format!("{} {:?} {:?}", peer.address, peer.tls, peer.entrance)),
             "/headers" => response(200, head.headers.len().to_string()),
             "/large" => response(200, vec![b'x'; 8 << 20]),
             "/wait" => {

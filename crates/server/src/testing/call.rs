@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use ::http::{HeaderMap, HeaderValue, Method, Request, header};
-use base::{Clock, Timestamp};
+use base::{Clock, Timestamp, TlsVersion};
 use bytes::Bytes;
 use guard::signature::sign_request;
 use http_body_util::BodyExt;
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{TestApp, TestUser};
 use crate::directory::ResourceEntry;
-use crate::net::Service;
+use crate::net::{Peer, Service};
 
 enum Credential {
     None,
@@ -29,7 +29,7 @@ pub struct Call<'a> {
     headers: HeaderMap,
     body: Bytes,
     credential: Credential,
-    peer: IpAddr,
+    peer: Peer,
     version: Option<String>,
     announced: bool,
     signed_at: Option<Timestamp>,
@@ -56,7 +56,7 @@ impl<'a> Call<'a> {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             credential: Credential::None,
-            peer: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+            peer: Peer::at(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
             version: newest_version(&method.parse().unwrap_or_default(), target),
             announced: true,
             signed_at: None,
@@ -106,7 +106,21 @@ impl<'a> Call<'a> {
     /// From this address.
     #[must_use]
     pub fn from(mut self, peer: &str) -> Self {
-        self.peer = peer.parse().expect("an address");
+        self.peer.address = peer.parse().expect("an address");
+        self
+    }
+
+    /// Over this version of TLS.
+    #[must_use]
+    pub const fn over(mut self, version: TlsVersion) -> Self {
+        self.peer.tls = Some(version);
+        self
+    }
+
+    /// As this peer.
+    #[must_use]
+    pub fn as_peer(mut self, peer: Peer) -> Self {
+        self.peer = peer;
         self
     }
 
@@ -202,8 +216,8 @@ impl<'a> Call<'a> {
         }
         let (head, ()) = request.body(()).expect("a request").into_parts();
         let stack = &self.app.app;
-        let response = match stack.route(&head, self.peer) {
-            Ok((routed, _)) => stack.respond(routed, head, self.body, self.peer).await,
+        let response = match stack.route(&head, &self.peer) {
+            Ok((routed, _)) => stack.respond(routed, head, self.body, Arc::new(self.peer)).await,
             Err(refused) => refused,
         };
         let (parts, body) = response.into_parts();

@@ -12,7 +12,9 @@ mod keys;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base::{Clock, Limits, ManualClock, NetworkRules, ResourceId, Rng, SeededRng, Timestamp, UserId};
+use base::{
+    Clock, Limits, ManualClock, NetworkRules, ResourceId, Rng, SeededRng, Timestamp, TlsVersion, UserId,
+};
 use guard::token::{Claims, Scopes};
 use store::engine::memory::MemoryEngine;
 
@@ -22,7 +24,7 @@ use ground::Ground;
 pub use keys::{CUSTOMER, CustomerKms};
 
 use crate::directory::{Directory, ResourceEntry};
-use crate::http::operator::OperatorToken;
+use crate::http::operator::{OperatorPlane, OperatorToken};
 use crate::http::rates::Profile;
 use crate::http::{App, Setup};
 use crate::net::Stop;
@@ -54,6 +56,10 @@ pub struct Options {
     pub rates: Profile,
     /// From where `contoso` may be reached.
     pub network: NetworkRules,
+    /// Where the operator is let in.
+    pub operator_plane: OperatorPlane,
+    /// The oldest TLS that `contoso` may be spoken to in, where it is not the oldest there is.
+    pub minimum_tls: Option<TlsVersion>,
 }
 
 /// Three resources in two cells: `contoso` and `fabrikam` in `europe`, `northwind` in `unitedstates`.
@@ -132,7 +138,10 @@ impl TestApp {
                 let entry = ResourceEntry::new(*id, made.name, cell, made.access_keys, tokens, Vec::new());
                 let network =
                     if *name == "contoso" { options.network.clone() } else { NetworkRules::default() };
-                resources.push(Arc::new(entry.with_senders(senders(name)).with_network(network)));
+                let entry = entry.with_senders(senders(name)).with_network(network);
+                let wanted = options.minimum_tls.filter(|_| *name == "contoso");
+                let entry = entry.with_minimum_tls(wanted.unwrap_or(TlsVersion::V1_2));
+                resources.push(Arc::new(entry));
             }
             cells.push(cell);
         }
@@ -146,6 +155,7 @@ impl TestApp {
             rates: options.rates,
             health: Health::new(cells, Stop::new()),
             operator: OperatorToken::parse(OPERATOR),
+            operator_plane: options.operator_plane.clone(),
             delivery: Arc::new(delivery),
             events: Arc::new(EventRouter::default()),
             email: Arc::new(EmailState::new(MailSetup {

@@ -16,6 +16,7 @@ mod decisions;
 mod deliveries;
 mod edge;
 mod engines;
+mod entrance;
 mod events;
 mod identity;
 mod keys;

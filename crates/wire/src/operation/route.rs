@@ -27,6 +27,8 @@ pub enum Route {
     MethodNotAllowed {
         /// The value of `Allow`: the methods it has, sorted, separated by comma and space.
         allow: String,
+        /// One of the operations it has.
+        other: &'static Operation,
     },
     /// No operation has this path.
     NotFound,
@@ -60,9 +62,10 @@ pub fn route(method: &Method, path: &str) -> Route {
     let Some(found) = fixed.iter().chain(&ROUTER.open).find(|entry| entry.matches(segments)) else {
         return Route::NotFound;
     };
-    match found.operations.iter().find(|operation| operation.method == *method) {
-        Some(operation) => Route::Found { operation, params: found.capture(segments) },
-        None => Route::MethodNotAllowed { allow: found.allow.clone() },
+    match (found.operations.iter().find(|operation| operation.method == *method), found.operations.first()) {
+        (Some(operation), _) => Route::Found { operation, params: found.capture(segments) },
+        (None, Some(other)) => Route::MethodNotAllowed { allow: found.allow.clone(), other },
+        (None, None) => Route::NotFound,
     }
 }
 

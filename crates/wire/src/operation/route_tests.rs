@@ -8,7 +8,7 @@ use super::*;
 fn name(method: &str, path: &str) -> String {
     match route(&Method::from_bytes(method.as_bytes()).unwrap(), path) {
         Route::Found { operation, .. } => operation.name.to_owned(),
-        Route::MethodNotAllowed { allow } => format!("405 {allow}"),
+        Route::MethodNotAllowed { allow, .. } => format!("405 {allow}"),
         Route::NotFound => "404".to_owned(),
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ::http::Method;
 use base::Secret;
 use clap::Args;
-use guard::tls::client_config;
+use guard::tls::{client_config, client_config_showing};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -47,6 +47,12 @@ pub(super) struct Reach {
     /// The operator's token.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// A certificate to show, as PEM, where the operator's listener asks for one. [default: what the configuration says]
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    client_certificate: Option<PathBuf>,
+    /// The key of that certificate.
+    #[arg(long, value_name = "FILE", requires = "client_certificate")]
+    client_key: Option<PathBuf>,
     /// Print JSON, for programs.
     #[arg(long)]
     pub(super) json: bool,
@@ -58,6 +64,8 @@ struct Found {
     connect: Option<(String, u16)>,
     ca: Option<PathBuf>,
     token: Option<OperatorToken>,
+    /// The chain and the key that are shown to it.
+    shown: Option<(PathBuf, PathBuf)>,
 }
 
 /// A server that can be asked.
@@ -87,8 +95,17 @@ impl Reach {
         let trusted = self.ca.clone().or(found.ca);
         let path = trusted.or_else(|| PUBLIC.iter().map(PathBuf::from).find(|path| path.exists()));
         let path = path.ok_or(CliError::NoAuthority)?;
-        let pem = std::fs::read(&path).map_err(|fault| CliError::File { path: path.clone(), fault })?;
-        let tls = client_config(&pem).map_err(|_| CliError::NotAnAuthority { path })?;
+        let pem = read(&path)?;
+        let shown = self.client_certificate.clone().zip(self.client_key.clone()).or(found.shown);
+        let tls = match shown {
+            None => client_config(&pem).map_err(|_| CliError::NotAnAuthority { path })?,
+            Some((chain, key)) => {
+                client_config(&pem).map_err(|_| CliError::NotAnAuthority { path })?;
+                let (chain_pem, key_pem) = (read(&chain)?, Secret::new(read(&key)?));
+                client_config_showing(&pem, Some((&chain_pem, &key_pem)))
+                    .map_err(|fault| CliError::ClientCertificate { path: chain, fault })?
+            }
+        };
         let endpoint = found.endpoint;
         let client = Client::new(&endpoint, found.connect, tls, Secret::new(token.expose().clone()));
         let client = client.map_err(|fault| CliError::Unreached { endpoint: endpoint.clone(), fault })?;
@@ -97,7 +114,13 @@ impl Reach {
 
     fn find(&self) -> Result<Found, CliError> {
         if let Some(endpoint) = &self.endpoint {
-            return Ok(Found { endpoint: endpoint.clone(), connect: None, ca: None, token: None });
+            return Ok(Found {
+                endpoint: endpoint.clone(),
+                connect: None,
+                ca: None,
+                token: None,
+                shown: None,
+            });
         }
         if let Some(path) = &self.ready_file {
             return running(path);
@@ -116,6 +139,10 @@ impl Reach {
     }
 }
 
+fn read(path: &Path) -> Result<Vec<u8>, CliError> {
+    std::fs::read(path).map_err(|fault| CliError::File { path: path.to_owned(), fault })
+}
+
 fn running(path: &Path) -> Result<Found, CliError> {
     let text = std::fs::read(path).map_err(|fault| match fault.kind() {
         std::io::ErrorKind::NotFound => CliError::NotRunning { path: path.to_owned() },
@@ -124,13 +151,15 @@ fn running(path: &Path) -> Result<Found, CliError> {
     let read: Running =
         serde_json::from_slice(&text).map_err(|_| CliError::NotRunning { path: path.to_owned() })?;
     let token = read.admin_token.as_deref().and_then(OperatorToken::parse);
-    Ok(Found { endpoint: read.endpoint, connect: None, ca: read.ca_file, token })
+    Ok(Found { endpoint: read.endpoint, connect: None, ca: read.ca_file, token, shown: None })
 }
 
 /// A server of this machine, reached at the address it listens at, whatever stands before it.
 fn configured(path: &Path) -> Result<Found, CliError> {
     let config = Config::load(path).map_err(CliError::Config)?;
-    let address = config.listener.address;
+    let operator = config.operator.as_ref();
+    let address = operator.and_then(|operator| operator.listen).unwrap_or(config.listener.address);
+    let shown = operator.and_then(|operator| operator.shown.clone());
     let (loopback, port) = (address.ip().is_unspecified() || address.ip().is_loopback(), address.port());
     let ca = match &config.listener.certificate {
         Certificate::SelfSigned { data } => Some(data.join("ca").join("ca.pem")),
@@ -144,7 +173,7 @@ fn configured(path: &Path) -> Result<Found, CliError> {
     };
     let at = if loopback { "localhost".to_owned() } else { address.ip().to_string() };
     let token = super::super::serve::operator(&config)?;
-    Ok(Found { endpoint: format!("https://{host}:{port}"), connect: Some((at, port)), ca, token })
+    Ok(Found { endpoint: format!("https://{host}:{port}"), connect: Some((at, port)), ca, token, shown })
 }
 
 /// Path and query of a link that the server told.

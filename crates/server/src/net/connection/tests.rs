@@ -4,6 +4,7 @@ use super::*;
 use crate::net::stop::Stop;
 use crate::net::toy::{LIMIT, Toy};
 use base::{Limits, ManualClock, Timestamp};
+use std::net::IpAddr;
 use tokio::io::{AsyncReadExt, BufReader, DuplexStream};
 use tokio::task::JoinHandle;
 
@@ -23,8 +24,13 @@ fn connect() -> Line {
     let shared = Shared::new(Arc::clone(&toy), clock, Timeouts::from(&Limits::default()));
     let signal = stop.signal();
     let task = tokio::spawn(async move {
-        serve(&shared, BufReader::with_capacity(16 << 10, server), IpAddr::from([127, 0, 0, 1]), signal)
-            .await;
+        serve(
+            &shared,
+            BufReader::with_capacity(16 << 10, server),
+            Peer::at(IpAddr::from([127, 0, 0, 1])),
+            signal,
+        )
+        .await;
     });
     Line { client, toy, stop, task }
 }

@@ -14,7 +14,8 @@ use super::Bounds;
 use super::places::{Place, Places};
 use super::talk::{Pause, Talk};
 use crate::channel::postmaster::Postmaster;
-use crate::net::listener::{self, Door, Drained};
+use crate::net::Door;
+use crate::net::listener::{self, Drained};
 use crate::net::stop::Stop;
 
 /// A server of SMTP: one product behind any number of listeners.
