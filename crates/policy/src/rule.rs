@@ -71,6 +71,7 @@ static RULES: &[Rule] = &[
     rule("operator/sms/write", Door::Operator, Needs::Nothing),
     rule("operator/events/read", Door::Operator, Needs::Nothing),
     rule("operator/events/write", Door::Operator, Needs::Nothing),
+    rule("operator/receipts/read", Door::Operator, Needs::Nothing),
     rule("operator/keys/read", Door::Operator, Needs::Nothing),
     rule("operator/keys/write", Door::Operator, Needs::Nothing),
     rule("operator/queue/read", Door::Operator, Needs::Nothing),

@@ -4,6 +4,7 @@
 mod format;
 mod scopes;
 mod sign;
+mod statement;
 mod verify;
 
 use base::{Geography, ResourceId, Timestamp, UserId};
@@ -11,6 +12,7 @@ use thiserror::Error;
 
 pub use scopes::Scopes;
 pub use sign::{InvalidTokenKey, TokenSigner};
+pub use statement::{MAX_STATEMENT, read_statement};
 pub use verify::{PublicKey, TokenVerifier, parse_unverified};
 
 /// The longest token that is looked at, in bytes. Those issued here have about 600.

@@ -58,6 +58,10 @@ impl TokenSigner {
         Secret::new(document.as_ref().to_vec())
     }
 
+    pub(super) const fn pair(&self) -> &EcdsaKeyPair {
+        &self.pair
+    }
+
     /// The key id: base64url of the SHA-256 thumbprint of RFC 7638.
     #[must_use]
     pub fn kid(&self) -> &str {

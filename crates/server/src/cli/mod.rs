@@ -84,6 +84,8 @@ enum Verb {
     Keys(operate::Keys),
     /// The keys that sign requests.
     AccessKeys(operate::AccessKeys),
+    /// Signed receipts of what was deleted.
+    Receipts(operate::Receipts),
     /// The databases themselves.
     Store(store::Store),
     /// What the server gives up so that nobody gets out of it.
@@ -141,6 +143,7 @@ fn perform(verb: Verb) -> Result<ExitCode, CliError> {
         Verb::Events(verb) => block_on(verb.run()),
         Verb::Keys(verb) => block_on(verb.run()),
         Verb::AccessKeys(verb) => block_on(verb.run()),
+        Verb::Receipts(verb) => block_on(verb.run()),
         Verb::Store(verb) => block_on(verb.run()),
         Verb::Sandbox(verb) => verb.run(),
         Verb::Version => say(&format!("chancery {}\n", env!("CARGO_PKG_VERSION"))),

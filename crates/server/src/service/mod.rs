@@ -8,6 +8,7 @@ pub mod events;
 pub mod identity;
 pub mod numbers;
 pub mod outbox;
+pub mod receipts;
 pub mod resources;
 pub mod sip;
 pub mod sms;
@@ -32,6 +33,7 @@ pub fn keyspaces() -> Vec<&'static KeyspaceDef> {
     all.extend(events::keyspaces());
     all.extend(numbers::keyspaces());
     all.extend(outbox::keyspaces());
+    all.extend(receipts::keyspaces());
     all.extend(sip::keyspaces());
     all.extend(sms::keyspaces());
     all

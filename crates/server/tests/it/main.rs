@@ -30,6 +30,7 @@ mod numbers;
 mod outbox_api;
 mod program;
 mod rates;
+mod receipts;
 mod sandbox;
 mod secrecy;
 mod sip;

@@ -6,6 +6,7 @@ mod keys;
 mod numbers;
 mod outbox;
 mod queue;
+mod receipts;
 mod sms;
 mod smtp;
 
@@ -28,6 +29,7 @@ pub fn handler(name: &str) -> Option<Handler> {
         numbers::handler,
         outbox::handler,
         queue::handler,
+        receipts::handler,
         sms::handler,
         smtp::handler,
     ]

@@ -9,6 +9,7 @@ mod outbox;
 mod progress;
 mod queue;
 mod reach;
+mod receipts;
 mod rules;
 mod suppressions;
 mod table;
@@ -28,6 +29,7 @@ pub(super) use outbox::Outbox;
 pub(super) use progress::Bar;
 pub(super) use queue::Queue;
 use reach::{Reach, Server};
+pub(super) use receipts::Receipts;
 pub(super) use suppressions::Suppressions;
 use table::Table;
 

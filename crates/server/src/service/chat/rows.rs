@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use store::{Class, Keyspace, KeyspaceDef, Scope};
 
 use super::view::Retention;
+use crate::service::receipts::Order;
 
 /// Kinds of scope owned by the chat; the number is part of the scope's bytes and never changes.
 const SCOPE_THREAD: u8 = 0x10;
@@ -286,10 +287,13 @@ pub(crate) struct RepeatRow {
 }
 
 /// Something whose keys are destroyed and whose rows are still to be removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ErasureRow {
+    /// The first two as they were written before there were receipts.
     Thread(ThreadId),
     User(UserId),
+    ThreadOf(ThreadId, Order),
+    UserOf(UserId, Order),
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::view::{Retention, ThreadView};
 use super::{ChatError, Desk, tell};
 use crate::service::audit::{self, Target};
 use crate::service::identity::{Identities, LiveUser};
+use crate::service::receipts::Order;
 
 /// Expired repeatability ids removed by one creation of the same user: more than one creation adds.
 const EXPIRED_PER_CREATION: usize = 8;
@@ -163,7 +164,7 @@ impl Desk<'_> {
             first.iter().for_each(|(_, user)| draft.destroy_scope_key(&author_scope(thread, *user)));
             draft.put_in_resource::<Erasures>(
                 &(now, *thread.as_bytes()),
-                &ErasureRow::Thread(thread),
+                &ErasureRow::ThreadOf(thread, Order::of(self.act, now)),
                 HINT_RESOURCE,
             )?;
             if let Some(hearers) = hearers {

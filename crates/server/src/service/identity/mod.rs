@@ -15,6 +15,7 @@ pub use rows::{Identities, IdentityRow, keyspaces};
 
 use super::audit::{self, Act, Target};
 use super::chat::erasure;
+use super::receipts::Order;
 use super::resources::CellTokens;
 
 /// Why an identity operation did not happen.
@@ -162,7 +163,9 @@ impl IdentityDesk<'_> {
             let mut draft = reader.draft();
             draft.expect_version::<Identities>(&user, found.version);
             draft.delete::<Identities>(&user);
-            forgotten = erasure::forget_user(&mut reader, &mut draft, user).await?;
+            forgotten =
+                erasure::forget_user(&mut reader, &mut draft, user, Order::of(self.act, self.clock.now()))
+                    .await?;
             drop(reader);
             self.audit(&mut draft, user)?;
             draft.commit().await?;

@@ -1,4 +1,4 @@
-//! The operator's plane: the keys above content, the keys that sign tokens, and access keys.
+//! The operator's plane: the keys above content, the keys that sign tokens, receipts of what was deleted, and access keys.
 
 use http::Method;
 
@@ -21,6 +21,8 @@ pub(super) const ROWS: &[Operation] = &[
     change("operator.keys.rotate_cell", "/operator/cells/{geography}/keys:rotate"),
     change("operator.keys.rotate_resource", "/operator/resources/{resource}/keys:rotate"),
     change("operator.keys.rotate_signing", "/operator/cells/{geography}/signingKeys:rotate"),
+    look("operator.receipts.list", "/operator/resources/{resource}/receipts", "operator/receipts/read"),
+    look("operator.receipts.keys", "/operator/cells/{geography}/receiptKeys", "operator/receipts/read"),
     look("operator.access_keys.list", "/operator/resources/{resource}/accessKeys", "operator/keys/read"),
     change("operator.access_keys.regenerate", "/operator/resources/{resource}/accessKeys:regenerate"),
 ];
