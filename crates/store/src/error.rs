@@ -81,7 +81,7 @@ impl From<SealError> for StoreError {
     fn from(error: SealError) -> Self {
         match error {
             SealError::TooLong | SealError::HintTooLong | SealError::PlaceTooLong => Self::TooLarge,
-            SealError::Library => Self::Unavailable(error.to_string()),
+            SealError::Library | SealError::Exhausted => Self::Unavailable(error.to_string()),
         }
     }
 }

@@ -15,7 +15,7 @@ use base::{Geography, ResourceId};
 use thiserror::Error;
 
 pub use envelope::{MAX_HINT, MAX_KEYSPACE, MAX_SCOPE};
-pub use scope_key::ScopeKey;
+pub use scope_key::{MAX_SEALS, ScopeKey};
 
 /// A sealed record: opaque bytes that only the right [`ScopeKey`] opens in the right [`Place`].
 #[derive(Clone, PartialEq, Eq)]
@@ -92,6 +92,9 @@ pub enum SealError {
     /// A component of the place is longer than allowed.
     #[error("the place has too long a component")]
     PlaceTooLong,
+    /// The key was used as often as a key may be: rotate it.
+    #[error("the key was used as often as a key may be: rotate it")]
+    Exhausted,
     /// The crypto library refused; it gives no reason.
     #[error("the crypto library refused to seal")]
     Library,

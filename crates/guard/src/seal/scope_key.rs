@@ -2,6 +2,7 @@
 //! leave it only wrapped by another one. It must never know where keys are kept.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::hkdf;
 use base::Rng;
@@ -19,12 +20,19 @@ const INFO_COMMITMENT: &[u8] = b"commitment";
 const WRAPPED_VERSION: u8 = 1;
 const WRAPPED: usize = 1 + 4 + 32;
 
+/// How often one process seals under one key. A nonce is 192 random bits, of which 2^80 under one key may be drawn before
+/// two are the same with a chance of 2^-32 (C2SP, XAES-256-GCM); so 2^32 processes may each use theirs up. What one nonce may
+/// seal is bounded by [`base::limits::MAX_RECORD`], far below the 2^36 bytes of AES-GCM (NIST SP 800-38D, 5.2.1.1).
+pub const MAX_SEALS: u64 = 1 << 48;
+
 /// A 256-bit key with its generation. What sealing needs is derived once, here, and wiped when it is dropped.
 pub struct ScopeKey {
     key: Zeroizing<[u8; 32]>,
     generation: u32,
     cipher: Xaes,
     commitment: [u8; COMMITMENT],
+    /// How often it has sealed here.
+    seals: AtomicU64,
 }
 
 impl ScopeKey {
@@ -41,7 +49,7 @@ impl ScopeKey {
         expand(&prk, INFO_CIPHER, &mut cipher);
         let mut commitment = [0; COMMITMENT];
         expand(&prk, INFO_COMMITMENT, &mut commitment);
-        Self { cipher: Xaes::new(&cipher), key, generation, commitment }
+        Self { cipher: Xaes::new(&cipher), key, generation, commitment, seals: AtomicU64::new(0) }
     }
 
     /// Which generation of its scope's key this is.
@@ -53,7 +61,8 @@ impl ScopeKey {
     /// Seals `plaintext` for `place`, with a plain but authenticated `hint`.
     ///
     /// # Errors
-    /// When the plaintext, the hint or a component of the place is longer than its bound.
+    /// When the plaintext, the hint or a component of the place is longer than its bound; [`SealError::Exhausted`] past
+    /// [`MAX_SEALS`].
     pub fn seal(
         &self,
         rng: &dyn Rng,
@@ -63,6 +72,10 @@ impl ScopeKey {
     ) -> Result<Sealed, SealError> {
         let (mut out, head) = envelope::begin(self.generation, hint, plaintext.len())?;
         let aad = Aad::new(&out[..head], place).ok_or(SealError::PlaceTooLong)?;
+        // It cannot come round: at a thousand million a second the next 2^63 take centuries.
+        if self.seals.fetch_add(1, Ordering::Relaxed) >= MAX_SEALS {
+            return Err(SealError::Exhausted);
+        }
         let mut nonce = [0; NONCE];
         rng.fill(&mut nonce);
         out.extend_from_slice(&nonce);
@@ -185,6 +198,25 @@ mod tests {
             key: b"row",
             scope: b"s",
         }
+    }
+
+    #[test]
+    fn a_key_seals_so_often_and_no_more() {
+        let (rng, geography) = (SeededRng::new(1), europe());
+        let key = ScopeKey::generate(&rng, 1);
+        key.seals.store(MAX_SEALS - 1, Ordering::Relaxed);
+        let last = key.seal(&rng, &place(&geography), b"", TEXT).unwrap();
+        for _ in 0..3 {
+            let refused = key.seal(&rng, &place(&geography), b"", TEXT);
+            assert_eq!(refused.unwrap_err(), SealError::Exhausted);
+        }
+        assert_eq!(key.open(&place(&geography), &last).unwrap(), TEXT, "it opens what it sealed");
+        let newest = ScopeKey::generate(&rng, 2);
+        assert!(
+            key.renew(&newest, &rng, &place(&geography), &last).unwrap().is_ok(),
+            "and gives it to the next"
+        );
+        assert_eq!(newest.wrap(&rng, &key, &place(&geography)).unwrap_err(), SealError::Exhausted);
     }
 
     fn changed(sealed: &Sealed, change: impl FnOnce(&mut Vec<u8>)) -> Sealed {

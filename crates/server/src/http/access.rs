@@ -10,7 +10,7 @@ use base::Timestamp;
 use bytes::Bytes;
 use guard::hash::sha256;
 use guard::signature::{AccessKey, SignedRequest, verify};
-use guard::token::{Claims, Scopes};
+use guard::token::{Claims, Scopes, TokenError};
 use policy::{Door, Permission, Refusal, Scope, ScopeSet, Who, admit};
 use wire::ApiError;
 use wire::operation::{Access, Operation};
@@ -52,7 +52,7 @@ pub(crate) async fn enter(
         // The kind of credential is looked at before its worth: what can never be let in costs no cryptography.
         Door::Key => Caller::AccessKey { index: access_key(resource, head, body, &state.limits, now).await? },
         Door::Operator => operator(state.operator.as_ref(), head)?,
-        Door::Scopes(_) => Caller::User(TokenCaller { claims: token(resource, head, now)? }),
+        Door::Scopes(_) => Caller::User(TokenCaller { claims: token(resource, head, now).await? }),
     };
     match admit(who(&caller), permission) {
         Ok(()) => Ok(caller),
@@ -95,7 +95,7 @@ fn unknown(fault: &ResourceError) -> ApiError {
     match fault {
         ResourceError::Store(fault) => crate::service::unavailable(fault),
         fault => {
-            tracing::error!(%fault, "access keys cannot be read");
+            tracing::error!(%fault, "the keys of who asks cannot be read");
             ApiError::internal()
         }
     }
@@ -132,13 +132,19 @@ fn signed_by(
 }
 
 /// What the request's token says, when it is one of this resource.
-fn token(resource: &ResourceEntry, head: &Parts, now: Timestamp) -> Result<Arc<Claims>, ApiError> {
+async fn token(resource: &ResourceEntry, head: &Parts, now: Timestamp) -> Result<Arc<Claims>, ApiError> {
     let authorization = authorization(head)?;
     if !has_scheme(authorization, "Bearer") {
         return Err(ApiError::unauthorized());
     }
     let token = authorization["Bearer".len()..].trim();
-    let claims = resource.tokens().verify(token, now).map_err(|_| ApiError::unauthorized())?;
+    let keys = resource.tokens();
+    keys.stay_fresh(now).await.map_err(|fault| unknown(&fault))?;
+    let mut verified = keys.verify(token, now);
+    if verified == Err(TokenError::UnknownKey) && keys.learn(now).await.map_err(|fault| unknown(&fault))? {
+        verified = keys.verify(token, now);
+    }
+    let claims = verified.map_err(|_| ApiError::unauthorized())?;
     // The cell's key signs for every resource of the cell, so whose token it is must be looked at too.
     if claims.resource != resource.id() || claims.geography != *resource.geography() {
         return Err(ApiError::unauthorized());

@@ -69,7 +69,7 @@ pub async fn look(state: &State, alerts: Option<&Arc<Alerts>>) {
     look_at_signing_keys(state).await;
 }
 
-/// Learns of signing keys that other nodes made, and ends those that no living token can be of.
+/// Learns of keys that sign tokens and requests to webhooks, when other nodes made them, and ends those that are over.
 async fn look_at_signing_keys(state: &State) {
     let mut seen: Vec<&Geography> = Vec::new();
     for entry in state.directory.resources() {
@@ -78,7 +78,9 @@ async fn look_at_signing_keys(state: &State) {
         }
         seen.push(entry.geography());
         let looked = async {
-            Ok::<_, ResourceError>((entry.tokens().refresh().await?, entry.tokens().end_former().await?))
+            let hooks = state.events.look_at_signer(entry.cell()).await?;
+            let tokens = entry.tokens().refresh().await?;
+            Ok::<_, ResourceError>((tokens || hooks, entry.tokens().end_former().await?))
         };
         match looked.await {
             Ok((is_new, ended)) if is_new || ended > 0 => {

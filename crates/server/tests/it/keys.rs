@@ -184,3 +184,33 @@ async fn access_keys_show_their_age_and_are_made_anew() {
     signed.expect(401);
     assert!(acts(&test).await.contains(&"operator.access_keys.regenerate".to_owned()));
 }
+
+/// The key set is published where receivers look, on the other node too once it has looked.
+#[tokio::test]
+async fn a_new_webhook_key_is_published_everywhere() {
+    let test = TestApp::new().await;
+    let another = test.another_node().await;
+    let published = async |node: &TestApp| {
+        let told = node.call("GET", "/.well-known/http-message-signatures-directory").send().await.expect(200);
+        let kids: Vec<String> =
+            told.json()["keys"].as_array().unwrap().iter().map(|key| key["kid"].to_string()).collect();
+        kids
+    };
+    let first = published(&test).await;
+    assert_eq!(published(&another).await, first);
+    let rotate = |body: serde_json::Value| {
+        test.call("POST", "/operator/cells/europe/webhookKeys:rotate").operator().json(&body)
+    };
+    let told = rotate(json!({})).send().await.expect(200).json();
+    assert_eq!(told["signingKeys"].as_array().map(Vec::len), Some(2));
+    let both = published(&test).await;
+    assert_eq!((both.len(), &both[1]), (2, &first[0]));
+    let cell = another.resource().cell();
+    assert!(another.app.state().events.look_at_signer(cell).await.unwrap());
+    assert!(!another.app.state().events.look_at_signer(cell).await.unwrap());
+    assert_eq!(published(&another).await, both);
+    rotate(json!({ "atOnce": true })).send().await.expect(200);
+    let only = published(&test).await;
+    assert!(only.len() == 1 && !both.contains(&only[0]));
+    assert!(acts(&test).await.contains(&"operator.keys.rotate_webhook".to_owned()));
+}

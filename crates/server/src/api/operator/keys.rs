@@ -19,6 +19,7 @@ use crate::api::Handler;
 use crate::directory::ResourceEntry;
 use crate::http::{Context, Reply};
 use crate::service::audit::{self, Target};
+use crate::service::events::keys::{self as hook_keys, NoNewKey};
 use crate::service::resources::custody::{self, Reach};
 use crate::service::resources::renewal::{self, PACE, Renewal, RenewalError, Standing, Wish};
 use crate::service::resources::{CellTokens, ResourceError};
@@ -42,6 +43,7 @@ pub(super) fn handler(name: &str) -> Option<Handler> {
             |cx| Box::pin(async { rotate(cx, resource(cx)?.cell(), resource(cx)?.id()).await })
         }
         "operator.keys.rotate_signing" => |cx| Box::pin(rotate_signing(cx)),
+        "operator.keys.rotate_webhook" => |cx| Box::pin(rotate_webhook(cx)),
         "operator.access_keys.list" => |cx| Box::pin(list_access_keys(cx)),
         "operator.access_keys.regenerate" => |cx| Box::pin(regenerate(cx)),
         _ => return None,
@@ -287,16 +289,58 @@ async fn rotate(cx: &Context, cell: &Cell, of: ResourceId) -> Result<Reply, ApiE
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+#[serde(rename_all = "camelCase")]
+struct RotateSigning {
+    /// Whether the former keys end now, and every token with them.
+    #[serde(default)]
+    at_once: bool,
+}
 
 /// `POST /operator/cells/{geography}/signingKeys:rotate`.
 async fn rotate_signing(cx: &Context) -> Result<Reply, ApiError> {
-    let Nothing {} = strict::parse_optional(&cx.body)?;
+    let RotateSigning { at_once } = strict::parse_optional(&cx.body)?;
     let cell = cell(cx)?;
     let all = cx.state.directory.resources();
     let entry = all.iter().find(|entry| entry.geography() == cell.geography()).ok_or_else(busy)?;
-    entry.tokens().rotate(cx.act()).await.map_err(failed)?;
-    let line = cell_line(cell, entry.tokens()).await.map_err(|fault| unavailable(&fault))?;
+    let keys = entry.tokens();
+    if at_once {
+        keys.replace(cx.act()).await.map_err(failed)?;
+    } else {
+        keys.rotate(cx.act()).await.map_err(failed)?;
+    }
+    let mut line = cell_line(cell, keys).await.map_err(|fault| unavailable(&fault))?;
+    if at_once {
+        line["refusedEverywhereFrom"] = keys.refused_everywhere_from().to_iso().into();
+    }
+    Reply::json(StatusCode::OK, &line)
+}
+
+/// `POST /operator/cells/{geography}/webhookKeys:rotate`.
+async fn rotate_webhook(cx: &Context) -> Result<Reply, ApiError> {
+    let RotateSigning { at_once } = strict::parse_optional(&cx.body)?;
+    let (cell, events) = (cell(cx)?, &cx.state.events);
+    match hook_keys::rotate(cell, cx.act(), at_once).await {
+        Err(NoNewKey::TooMany) => {
+            let message =
+                "There are as many keys as can be published. The oldest end by themselves; ask again later.";
+            return Err(ApiError::conflict(message));
+        }
+        Err(NoNewKey::Store(fault)) => return Err(unavailable(&fault)),
+        Ok(()) => {}
+    }
+    let kept = async {
+        events.look_at_signer(cell).await?;
+        events.signer(cell).await
+    };
+    let keys = kept.await.map_err(|fault| unavailable(&fault))?;
+    let shown = keys.ages().map(|(kid, signs_from, until)| {
+        json!({
+            "kid": kid,
+            "signsFrom": signs_from.to_iso(),
+            "verifiesUntil": until.map(Timestamp::to_iso),
+        })
+    });
+    let line = json!({ "dataLocation": cell.geography().as_str(), "signingKeys": shown.collect::<Vec<_>>() });
     Reply::json(StatusCode::OK, &line)
 }
 

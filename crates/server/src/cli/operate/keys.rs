@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ::http::Method;
-use base::{Clock, SystemClock};
+use base::{Clock, SystemClock, Timestamp};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -46,6 +46,8 @@ enum Verb {
     Count(Count),
     /// Make a new key that signs user tokens. Tokens of the former one are accepted for as long as they live.
     RotateSigning(RotateSigning),
+    /// Make a new key that signs requests to webhooks. It is published at once and signs after five and a half minutes.
+    RotateWebhook(RotateWebhook),
 }
 
 #[derive(Debug, Args)]
@@ -109,6 +111,23 @@ struct RotateSigning {
     /// Of the cell of this geography.
     #[arg(long, value_name = "GEOGRAPHY")]
     cell: String,
+    /// End the former keys now: every user token there is is refused, and each user needs a new one. For a key that
+    /// somebody else may have.
+    #[arg(long)]
+    at_once: bool,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+#[derive(Debug, Args)]
+struct RotateWebhook {
+    /// Of the cell of this geography.
+    #[arg(long, value_name = "GEOGRAPHY")]
+    cell: String,
+    /// End the former keys now, and sign with the new one now: receivers that keep key sets look it up again. For a key that
+    /// somebody else may have.
+    #[arg(long)]
+    at_once: bool,
     #[command(flatten)]
     reach: Reach,
 }
@@ -141,12 +160,33 @@ impl Keys {
             Verb::HandOver(verb) => verb.run().await,
             Verb::Rotate(verb) => verb.run().await,
             Verb::Count(verb) => verb.run().await,
-            Verb::RotateSigning(RotateSigning { cell, reach }) => {
-                let target = format!("/operator/cells/{}/signingKeys:rotate", segment(&cell));
-                let line = reach.server()?.ask(Method::POST, &target, None).await?;
+            Verb::RotateSigning(verb) => verb.run().await,
+            Verb::RotateWebhook(RotateWebhook { cell, at_once, reach }) => {
+                let target = format!("/operator/cells/{}/webhookKeys:rotate", segment(&cell));
+                let body = at_once.then(|| json!({ "atOnce": true }));
+                let line = reach.server()?.ask(Method::POST, &target, body.as_ref()).await?;
                 show(reach.json, &line, signing)
             }
         }
+    }
+}
+
+impl RotateSigning {
+    async fn run(&self) -> Result<ExitCode, CliError> {
+        let target = format!("/operator/cells/{}/signingKeys:rotate", segment(&self.cell));
+        let body = self.at_once.then(|| json!({ "atOnce": true }));
+        let line = self.reach.server()?.ask(Method::POST, &target, body.as_ref()).await?;
+        // It is told as done when it is done on every node.
+        let until = Timestamp::parse_iso(text(&line, "refusedEverywhereFrom"));
+        let mut bar = Bar::new("Seconds until every node knows", SystemClock.now());
+        while let Some(left) = until.filter(|until| *until > SystemClock.now()) {
+            let now = SystemClock.now();
+            let seconds = left.distance(now).as_secs_f64().ceil();
+            bar.left(Duration::from_secs_f64(seconds).as_secs().try_into().unwrap_or(0), now);
+            tokio::time::sleep(LOOK).await;
+        }
+        bar.end();
+        show(self.reach.json, &line, signing)
     }
 }
 

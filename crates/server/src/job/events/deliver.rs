@@ -136,7 +136,7 @@ pub(super) fn signed(
     let target = target_uri(url);
     let outbound =
         Outbound { method: "POST", target_uri: target.expose(), headers: &covered, body: Some(&body) };
-    let made = signer.signer().sign(&outbound, now, &*state.rng);
+    let made = signer.signer(now).sign(&outbound, now, &*state.rng);
     let mut headers = vec![
         ("content-type", media.to_owned()),
         ("content-digest", made.content_digest.unwrap_or_default()),

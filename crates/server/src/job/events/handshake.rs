@@ -142,7 +142,7 @@ fn options(work: &LaneWork, route: &Route, signer: &EventSigner, url: String, no
     let covered = [("webhook-request-origin", ORIGIN)];
     let target = target_uri(endpoint);
     let outbound = Outbound { method: "OPTIONS", target_uri: target.expose(), headers: &covered, body: None };
-    let made = signer.signer().sign(&outbound, now, &*work.state.rng);
+    let made = signer.signer(now).sign(&outbound, now, &*work.state.rng);
     let headers = vec![
         ("webhook-request-origin", ORIGIN.to_owned()),
         ("webhook-request-callback", url),

@@ -1,7 +1,7 @@
 //! Events: what happened, for webhooks that asked to hear of it. An event is a row in the commit of what it tells, so it
 //! is told if and only if that happened, and rests under the same key.
 
-mod keys;
+pub mod keys;
 mod manage;
 mod queue;
 mod router;

@@ -9,7 +9,7 @@ use base::{Geography, ResourceId};
 use store::{Cell, Direction, Draft, KeyRange, Keyspace, Opened, Scope, ScopeHandle, StoreError};
 use tokio::sync::Notify;
 
-use super::keys::EventSigner;
+use super::keys::{self, EventSigner};
 use super::rows::{Changed, EventRow, Fill, Queue, SubscriptionRow, Subscriptions, To};
 use super::{Event, Standing};
 
@@ -193,14 +193,33 @@ impl EventRouter {
     /// # Errors
     /// Those of the store.
     pub async fn signer(&self, cell: &Cell) -> Result<Arc<EventSigner>, StoreError> {
-        let known =
-            self.signers.read().unwrap_or_else(PoisonError::into_inner).get(cell.geography()).cloned();
-        if let Some(known) = known {
+        if let Some(known) = self.known_signer(cell) {
             return Ok(known);
         }
         let opened = Arc::new(EventSigner::open(cell).await?);
         let mut signers = self.signers.write().unwrap_or_else(PoisonError::into_inner);
         Ok(Arc::clone(signers.entry(cell.geography().clone()).or_insert(opened)))
+    }
+
+    fn known_signer(&self, cell: &Cell) -> Option<Arc<EventSigner>> {
+        self.signers.read().unwrap_or_else(PoisonError::into_inner).get(cell.geography()).cloned()
+    }
+
+    /// Learns of keys that were made or ended, here or on another node, and ends those that are over. Gives whether there
+    /// was one.
+    ///
+    /// # Errors
+    /// Those of the store; the keys stay as they were.
+    pub async fn look_at_signer(&self, cell: &Cell) -> Result<bool, StoreError> {
+        let Some(known) = self.known_signer(cell) else { return Ok(false) };
+        let ended = keys::end_former(cell, &known).await?;
+        if ended == 0 && !known.is_old(cell).await? {
+            return Ok(false);
+        }
+        let opened = Arc::new(EventSigner::open(cell).await?);
+        let mut signers = self.signers.write().unwrap_or_else(PoisonError::into_inner);
+        signers.insert(cell.geography().clone(), opened);
+        Ok(true)
     }
 
     /// Waits until subscriptions changed.

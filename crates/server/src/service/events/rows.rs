@@ -206,6 +206,10 @@ impl SignerRow {
         Self { created_on, pkcs8: pkcs8.expose().clone() }
     }
 
+    pub(super) const fn created_on(&self) -> Timestamp {
+        self.created_on
+    }
+
     pub(super) fn pkcs8(&self) -> &[u8] {
         &self.pkcs8
     }

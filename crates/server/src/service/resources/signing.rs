@@ -2,6 +2,7 @@
 //! node of the cell reads them from the store, so each verifies what the others signed.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -21,6 +22,11 @@ pub(super) const MOST: usize = 16;
 pub const LEAD: Duration = Duration::from_secs(60);
 /// The longest that a token lives (ACS: 24 hours).
 pub(super) const LONGEST_TOKEN: Duration = Duration::from_secs(24 * 60 * 60);
+/// For how long a node goes by what it knows of the keys while others may end them: longer than it takes between two looks,
+/// and how long after the answer a key that was ended at once may be accepted elsewhere.
+pub(super) const LEASE: Duration = Duration::from_secs(10);
+/// How soon after a look a token of an unknown key is worth another.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The first key is made by no act.
 const NO_ACT: Act = Act { name: None, by: Actor::Server };
 
@@ -82,6 +88,8 @@ pub struct SigningKeyAge {
 pub struct CellTokens {
     cell: Cell,
     keys: RwLock<Arc<Keys>>,
+    /// When the store was last asked, in milliseconds.
+    looked: AtomicU64,
 }
 
 impl fmt::Debug for CellTokens {
@@ -106,7 +114,8 @@ impl CellTokens {
                     Err(fault) => return Err(fault),
                 }
             };
-            return Ok(Self { cell: cell.clone(), keys: RwLock::new(Arc::new(keys)) });
+            let looked = AtomicU64::new(cell.clock().now().as_millis());
+            return Ok(Self { cell: cell.clone(), keys: RwLock::new(Arc::new(keys)), looked });
         }
         Err(StoreError::Conflict.into())
     }
@@ -120,6 +129,13 @@ impl CellTokens {
     /// # Errors
     /// [`ResourceError`]; the keys stay as they were.
     pub async fn refresh(&self) -> Result<bool, ResourceError> {
+        let now = self.cell.clock().now();
+        let is_new = self.look().await?;
+        self.looked.store(now.as_millis(), Ordering::Relaxed);
+        Ok(is_new)
+    }
+
+    async fn look(&self) -> Result<bool, ResourceError> {
         let known: Vec<u32> = self.keys().signers.iter().map(|one| one.number).collect();
         let mut reader = self.cell.read(ResourceId::CELL).await?;
         let rows = reader.scan_keys::<SigningKeys>(KeyRange::all(), Direction::Backward, MOST).await?;
@@ -155,6 +171,68 @@ impl CellTokens {
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// Makes a new key that signs at once, and ends all others: every token there is is refused from the answer on, here,
+    /// and on other nodes at the latest when [`LEASE`] is over. For a key that somebody else may have.
+    ///
+    /// # Errors
+    /// [`ResourceError`].
+    pub async fn replace(&self, act: Act) -> Result<(), ResourceError> {
+        for _ in 0..ATTEMPTS {
+            self.refresh().await?;
+            let keys = self.keys();
+            let number = keys.signers.first().map_or(1, |newest| newest.number + 1);
+            let now = self.cell.clock().now();
+            let signer = TokenSigner::generate().map_err(|_| ResourceError::NoKey)?;
+            let row =
+                SigningKeyRow { created_on: now.minus(LEAD), pkcs8: signer.to_pkcs8().expose().clone() };
+            let mut draft = self.cell.draft(ResourceId::CELL).await?;
+            draft.expect_absent::<SigningKeys>(&number);
+            draft.put_in_resource::<SigningKeys>(&number, &row, &[])?;
+            keys.signers.iter().for_each(|one| draft.delete::<SigningKeys>(&one.number));
+            audit::record(&mut draft, act, Target::Resource(ResourceId::CELL), now, &**self.cell.rng())?;
+            match draft.commit().await {
+                Err(StoreError::Conflict) => {}
+                done => {
+                    done?;
+                    self.refresh().await?;
+                    return Ok(());
+                }
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// Asks the store when what is known is older than [`LEASE`]; where no other process can change it, never.
+    ///
+    /// # Errors
+    /// [`ResourceError`]: whether the keys still hold cannot be told.
+    pub async fn stay_fresh(&self, now: Timestamp) -> Result<(), ResourceError> {
+        if self.is_older(LEASE, now) {
+            self.refresh().await?;
+        }
+        Ok(())
+    }
+
+    /// Asks the store for a key that is not known, unless it was asked just now. Gives whether there is a new one.
+    ///
+    /// # Errors
+    /// [`ResourceError`].
+    pub async fn learn(&self, now: Timestamp) -> Result<bool, ResourceError> {
+        if self.is_older(LOOK_AGAIN, now) { self.refresh().await } else { Ok(false) }
+    }
+
+    fn is_older(&self, age: Duration, now: Timestamp) -> bool {
+        let looked = Timestamp::from_millis(self.looked.load(Ordering::Relaxed));
+        self.cell.is_shared() && (looked > now || now.distance(looked) >= age)
+    }
+
+    /// When a key that was ended now is refused on every node.
+    #[must_use]
+    pub fn refused_everywhere_from(&self) -> Timestamp {
+        let now = self.cell.clock().now();
+        if self.cell.is_shared() { now.plus(LEASE) } else { now }
     }
 
     /// Ends keys none of whose tokens can be alive. Gives how many.

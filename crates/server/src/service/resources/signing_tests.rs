@@ -119,3 +119,59 @@ async fn two_first_starts_at_once_agree_on_one_key() {
     let (one, other) = tokio::join!(CellTokens::open(cell), CellTokens::open(cell));
     assert_eq!(one.unwrap().jwks(), other.unwrap().jwks());
 }
+
+/// Law 9: here from the answer on, elsewhere before a lease is over, whether that node looks by itself or not.
+#[tokio::test]
+async fn keys_that_are_replaced_at_once_take_every_token_with_them() {
+    let test = TestApp::new().await;
+    let another = test.another_node().await;
+    let ada = test.user(&["chat"]).await;
+    let list = async |node: &TestApp| node.call("GET", "/chat/threads").by(&ada).send().await.status;
+    assert_eq!((list(&test).await, list(&another).await), (200, 200));
+    let body = serde_json::json!({ "atOnce": true });
+    let call = test.call("POST", "/operator/cells/europe/signingKeys:rotate").operator().json(&body);
+    let told = call.send().await.expect(200).json();
+    assert_eq!(told["signingKeys"].as_array().map(Vec::len), Some(1));
+    assert_eq!(told["refusedEverywhereFrom"], START.plus(LEASE).to_iso());
+    assert_eq!(list(&test).await, 401, "here at once");
+    test.clock.advance(LEASE - Duration::from_millis(1));
+    assert_eq!(list(&another).await, 200, "elsewhere by what it knew, and no longer than that");
+    test.clock.advance(Duration::from_millis(1));
+    assert_eq!(list(&another).await, 401);
+    let bob = another.user(&["chat"]).await;
+    let call = test.call("GET", "/chat/threads").by(&bob);
+    call.send().await.expect(200);
+}
+
+#[tokio::test]
+async fn a_token_of_a_new_key_is_taken_by_a_node_that_did_not_know_it() {
+    let test = TestApp::new().await;
+    let another = test.another_node().await;
+    test.clock.advance(LOOK_AGAIN);
+    test.resource().tokens().replace(ACT).await.unwrap();
+    let ada = test.user(&["chat"]).await;
+    another.call("GET", "/chat/threads").by(&ada).send().await.expect(200);
+    // A key that nobody has is not looked for at every request.
+    let token = TokenSigner::generate().unwrap().sign(&claims(&test));
+    let mut plan = store::engine::memory::FaultPlan::none(std::sync::Arc::new(base::SeededRng::new(1)));
+    plan.read = 1000;
+    another.engine.set_faults(Some(plan));
+    assert!(!another.resource().tokens().learn(test.clock.now()).await.unwrap(), "nothing is read");
+    test.clock.advance(LOOK_AGAIN);
+    assert!(another.resource().tokens().learn(test.clock.now()).await.is_err(), "and now it would be");
+    another.engine.set_faults(None);
+    assert_eq!(another.resource().tokens().verify(&token, START), Err(TokenError::UnknownKey));
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_look_lets_nobody_in_when_its_lease_is_over() {
+    let test = TestApp::new().await;
+    let ada = test.user(&["chat"]).await;
+    test.clock.advance(LEASE);
+    let mut plan = store::engine::memory::FaultPlan::none(std::sync::Arc::new(base::SeededRng::new(1)));
+    plan.read = 1000;
+    test.engine.set_faults(Some(plan));
+    test.call("GET", "/chat/threads").by(&ada).send().await.expect(503);
+    test.engine.set_faults(None);
+    test.call("GET", "/chat/threads").by(&ada).send().await.expect(200);
+}

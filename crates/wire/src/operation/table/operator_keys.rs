@@ -21,6 +21,7 @@ pub(super) const ROWS: &[Operation] = &[
     change("operator.keys.rotate_cell", "/operator/cells/{geography}/keys:rotate"),
     change("operator.keys.rotate_resource", "/operator/resources/{resource}/keys:rotate"),
     change("operator.keys.rotate_signing", "/operator/cells/{geography}/signingKeys:rotate"),
+    change("operator.keys.rotate_webhook", "/operator/cells/{geography}/webhookKeys:rotate"),
     look("operator.receipts.list", "/operator/resources/{resource}/receipts", "operator/receipts/read"),
     look("operator.receipts.keys", "/operator/cells/{geography}/receiptKeys", "operator/receipts/read"),
     look("operator.access_keys.list", "/operator/resources/{resource}/accessKeys", "operator/keys/read"),
