@@ -1,6 +1,7 @@
 //! Ways out of the house: mail, texts, webhooks. A channel carries one thing to one place and says what became of it; it
 //! keeps nothing, retries nothing and decides nothing of the product. It must never know the store.
 
+pub mod acme;
 pub mod capture;
 pub mod dns;
 pub mod mx;

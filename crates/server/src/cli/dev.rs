@@ -13,7 +13,8 @@ use guard::signature::AccessKey;
 use tempfile::TempDir;
 
 use super::mail::{MailIn, Ports};
-use super::node::{Node, Placed, Plan};
+use super::node::{Node, Plan};
+use super::opening::Placed;
 use super::ways::{Ways, listen};
 use super::ways_out::{MailTo, TextsTo};
 use super::{CliError, sandbox, say, stock};
@@ -156,6 +157,7 @@ impl Dev {
         }
         let plan = Plan {
             ways: Ways::public(doors),
+            acme: None,
             certificates: CertificateFiles::open(tls.chain, tls.key)?.with_revocations(&tls.revocations)?,
             cells,
             resources,

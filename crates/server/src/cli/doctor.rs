@@ -202,6 +202,17 @@ fn listener(listener: &Listener, now: Timestamp) -> Vec<Finding> {
             findings.push(certificate(chain, key, now));
             findings.push(private(key, "private key"));
         }
+        Certificate::Acme(acme) => {
+            findings.push(port(acme.http));
+            findings.push(match fs::read(&acme.ca) {
+                Ok(_) => good("certificate", format!("asked for at {}", acme.directory)),
+                Err(fault) => bad(
+                    "certificate",
+                    format!("the authorities in {} cannot be read: {}", acme.ca.display(), fault.kind()),
+                    "name a PEM file of authorities: [listener.acme] ca",
+                ),
+            });
+        }
         Certificate::SelfSigned { data } => {
             findings.push(folder(data, "folder of the certificate authority"));
         }

@@ -96,6 +96,9 @@ pub enum CliError {
     /// There is no certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateFault),
+    /// What is shown until a certificate is issued cannot be made.
+    #[error("no certificate can be made to begin with: {0}")]
+    Placeholder(TlsError),
     /// A secret cannot be had.
     #[error(transparent)]
     Secret(#[from] SecretError),

@@ -1,6 +1,7 @@
 //! The command line: one file for each verb. It puts the rooms together and says what happened; it decides nothing of the
 //! product.
 
+mod acme;
 mod captured;
 mod carriers;
 mod cells;
@@ -13,6 +14,7 @@ mod machine;
 mod mail;
 mod mailout;
 mod node;
+mod opening;
 mod operate;
 mod sandbox;
 mod serve;

@@ -3,67 +3,44 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Clock, Limits, NetworkRules, ResourceId, Rng, Secret, SystemClock, TlsVersion};
+use base::{Clock, Limits, Rng, SystemClock};
 use bytes::Bytes;
 use guard::SystemRng;
-use guard::signature::AccessKey;
-use guard::tls::mutual_server_config;
-use store::{Cell, StoreError};
+use store::Cell;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use super::acme::{AcmePart, AcmeSetup};
 use super::captured::Captured;
 use super::carriers::Carriers;
 use super::hooks::Hooks;
 use super::mail::MailIn;
+use super::opening::{Placed, Served, couriers, nowhere, open_cells, settle};
 use super::signals::{Asked, Signals};
 use super::ways::Ways;
 use super::{CliError, cells, mailout};
-use crate::channel::nowhere::Nowhere;
-use crate::config::{AlertsConfig, CellConfig, EngineConfig, EventsConfig, RateProfile, ResourceName};
-use crate::directory::{Directory, ResourceEntry};
+use crate::config::{AlertsConfig, CellConfig, EventsConfig, RateProfile};
+use crate::directory::Directory;
 use crate::http::operator::OperatorToken;
 use crate::http::rates::Profile;
 use crate::http::{App, Setup, State};
 use crate::job;
 use crate::job::custody::Alerts;
-use crate::job::delivery::{Couriers, Dispatcher, Pacing};
-use crate::job::mail::MailCourier;
-use crate::job::text::TextCourier;
-use crate::net::{CertificateFiles, ClientFiles, Drained, Reload, Server, Stop, Timeouts, Way};
+use crate::job::delivery::{Couriers, Dispatcher};
+use crate::net::{CertificateFiles, ClientFiles, Drained, Reload, Server, Stop, Way};
 use crate::observe::health::Health;
-use crate::service::delivery::{Delivery, Intake, Kind};
+use crate::service::delivery::{Delivery, Intake};
 use crate::service::email::{EmailState, MailSetup};
 use crate::service::events::EventRouter;
-use crate::service::resources::{self, CellTokens, Custody, Resource, Wanted};
-use crate::service::sms::senders::Senders;
 
 /// How often certificate files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// One resource to serve.
-#[derive(Debug)]
-pub(super) struct Placed {
-    /// Its id; `None` is the one its cell knows it by, or a new one.
-    pub(super) id: Option<ResourceId>,
-    pub(super) name: ResourceName,
-    /// The place of its cell in [`Plan::cells`].
-    pub(super) cell: usize,
-    pub(super) first_key: Option<Arc<AccessKey>>,
-    /// Who is to hold its keys; `None`: whoever holds them.
-    pub(super) key_service: Option<String>,
-    pub(super) public_hosts: Vec<String>,
-    /// What it may send texts from, besides its numbers.
-    pub(super) senders: Senders,
-    /// From where it may be reached.
-    pub(super) network: NetworkRules,
-    /// The oldest TLS it may be spoken to in.
-    pub(super) minimum_tls: TlsVersion,
-}
-
 /// What a node is made of.
 pub(super) struct Plan {
     pub(super) ways: Ways,
+    /// Who is to issue the certificate, when it comes from no file.
+    pub(super) acme: Option<AcmeSetup>,
     pub(super) certificates: CertificateFiles,
     pub(super) cells: Vec<CellConfig>,
     pub(super) resources: Vec<Placed>,
@@ -78,16 +55,10 @@ pub(super) struct Plan {
     pub(super) alerts: Option<AlertsConfig>,
 }
 
-/// One resource that is served.
-pub(super) struct Served {
-    pub(super) name: ResourceName,
-    pub(super) geography: String,
-    pub(super) primary_key: Secret<String>,
-}
-
 /// A node that is ready to run.
 pub(super) struct Node {
     ways: Vec<Way>,
+    acme: Option<AcmePart>,
     certificates: CertificateFiles,
     clients: Option<ClientFiles>,
     app: Arc<App>,
@@ -115,7 +86,6 @@ impl Node {
         let (opened, tokens) = open_cells(&plan.cells, &tools).await?;
         let (entries, served) = settle(plan.resources, &opened, &tokens).await?;
         let stop = Stop::new();
-        let timeouts = Timeouts::from(&plan.limits);
         let limits = Arc::new(plan.limits);
         let rates = match plan.rates {
             RateProfile::Off => Profile::Off,
@@ -148,16 +118,19 @@ impl Node {
         let (couriers, carriers) = Carriers::attach(app.state(), &plan.cells, &opened, couriers)?;
         let couriers = mailout::attach(app.state(), &plan.cells, couriers)?;
         let couriers = nowhere(app.state(), &opened, couriers);
-        let tls = guard::tls::server_config(Arc::clone(plan.certificates.store()));
-        let Ways { ways, balancers, clients, .. } = plan.ways;
-        let operator_tls = clients.as_ref().map(|clients| {
-            mutual_server_config(Arc::clone(plan.certificates.store()), Arc::clone(clients.known()))
-        });
-        let server = Server::new(Arc::clone(&app), tls, clock, &limits, timeouts);
-        let server = server.with(operator_tls, balancers);
+        let acme = match (plan.acme, opened.first()) {
+            (Some(acme), Some(cell)) => {
+                let (clock, node) = (Arc::clone(&clock), SystemRng.id());
+                Some(acme.open(cell, &plan.certificates, clock, &limits, node).await?)
+            }
+            _ => None,
+        };
         let (certificates, mail_in) = (plan.certificates, plan.mail_in);
+        let server = plan.ways.server(Arc::clone(&app), &certificates, clock, &limits);
+        let Ways { ways, clients, .. } = plan.ways;
         Ok(Self {
             ways,
+            acme,
             certificates,
             clients,
             app,
@@ -220,6 +193,9 @@ impl Node {
         self.hooks.alert(self.alerts, self.app.state(), &self.stop, &mut tasks);
         self.hooks.tell(self.app.state(), &self.stop, &mut tasks);
         self.mail_in.serve(self.app.state(), &self.certificates, &self.stop, &mut tasks);
+        if let Some(acme) = self.acme {
+            acme.serve(&self.stop, &mut tasks);
+        }
         let (server, ways, stop) = (self.server, self.ways, self.stop.clone());
         tasks.spawn(async move { Some(server.run(ways, &stop).await) });
         let begun = ready();
@@ -238,89 +214,6 @@ impl Node {
         }
         begun
     }
-}
-
-/// What has no way out comes to its end all the same.
-fn nowhere(state: &Arc<State>, cells: &[Cell], mut couriers: Couriers) -> Couriers {
-    for cell in cells {
-        let geography = cell.geography();
-        if !couriers.carries(geography, Kind::Mail) {
-            tracing::warn!(geography = geography.as_str(), "mail has no way out: see [cell.mail]");
-            let courier = MailCourier::new(state, Arc::new(Nowhere));
-            couriers = couriers.with(geography.clone(), Kind::Mail, Arc::new(courier));
-        }
-        if !couriers.carries(geography, Kind::Text) {
-            tracing::warn!(geography = geography.as_str(), "texts have no way out: see [[cell.sms.carrier]]");
-            let courier = TextCourier::new(Arc::clone(state), Arc::new(Nowhere));
-            couriers = couriers.with(geography.clone(), Kind::Text, Arc::new(courier));
-        }
-    }
-    couriers
-}
-
-/// Opens each cell, and the keys that sign its tokens.
-async fn open_cells(
-    configs: &[CellConfig],
-    tools: &cells::Tools<'_>,
-) -> Result<(Vec<Cell>, Vec<Arc<CellTokens>>), CliError> {
-    let (mut opened, mut tokens) = (Vec::new(), Vec::new());
-    for config in configs {
-        let cell = cells::open(config, tools).await?;
-        let keys = CellTokens::open(&cell).await.map_err(|fault| CliError::Cell {
-            geography: config.geography.as_str().to_owned(),
-            why: fault.to_string(),
-        })?;
-        opened.push(cell);
-        tokens.push(Arc::new(keys));
-    }
-    Ok((opened, tokens))
-}
-
-/// Opens each resource in its cell, making what is new.
-async fn settle(
-    resources: Vec<Placed>,
-    cells: &[Cell],
-    tokens: &[Arc<CellTokens>],
-) -> Result<(Vec<Arc<ResourceEntry>>, Vec<Served>), CliError> {
-    let (mut entries, mut served) = (Vec::new(), Vec::new());
-    for placed in resources {
-        let (cell, tokens) = (&cells[placed.cell], &tokens[placed.cell]);
-        let custody = Custody::new(placed.key_service.clone());
-        let resource = ensure(cell, &placed, &custody).await?;
-        served.push(Served {
-            name: placed.name.clone(),
-            geography: cell.geography().as_str().to_owned(),
-            primary_key: resource.access_keys.primary().unwrap_or_else(|| Secret::new(String::new())),
-        });
-        let entry = ResourceEntry::new(
-            resource.id,
-            placed.name.as_str().to_owned(),
-            cell.clone(),
-            resource.access_keys,
-            Arc::clone(tokens),
-            placed.public_hosts,
-        );
-        let entry = entry.with_senders(placed.senders).with_network(placed.network);
-        let entry = entry.with_minimum_tls(placed.minimum_tls);
-        entries.push(Arc::new(entry.held_by(custody)));
-    }
-    Ok((entries, served))
-}
-
-/// Who carries what leaves the house.
-fn couriers(cells: &[CellConfig], limits: &Limits) -> Couriers {
-    let rate = |limit: u32| (limit > 0).then_some(limit);
-    let mail = Pacing { at_once: limits.mail_sessions, per_second: rate(limits.mail_per_second) };
-    let texts = Pacing { at_once: limits.texts_at_once, per_second: rate(limits.texts_per_second) };
-    let mut couriers =
-        Couriers::new(limits.deliveries_at_once).paced(Kind::Mail, mail).paced(Kind::Text, texts);
-    for cell in cells {
-        // A SQLite file is open in one process alone, so what is held in it was held by one that is gone.
-        if let EngineConfig::Sqlite { .. } = cell.engine {
-            couriers = couriers.exclusive(cell.geography.clone());
-        }
-    }
-    couriers
 }
 
 async fn stop_begun(stop: Stop) {
@@ -375,21 +268,4 @@ fn report(found: &Reload, what: &'static str) {
             tracing::error!(%fault, "a new {what} cannot be used; the old one is kept");
         }
     }
-}
-
-/// Opens a resource of the register, or makes it. That its keys cannot be had now keeps no other from being served.
-async fn ensure(cell: &Cell, placed: &Placed, custody: &Custody) -> Result<Resource, CliError> {
-    let name = placed.name.as_str();
-    let wanted = Wanted { name, id: placed.id, first_key: placed.first_key.as_deref() };
-    let made = resources::ensure(cell, wanted).await;
-    let resource = made.map_err(|fault| CliError::Resource { name: name.to_owned(), fault })?;
-    match custody.ensure(cell, resource.id).await {
-        Ok(0) => {}
-        Ok(_) => tracing::info!(resource = name, holder = custody.wanted(), "its keys have a new holder"),
-        Err(fault @ (StoreError::Kms(_) | StoreError::UnknownKeyService(_))) => {
-            tracing::error!(resource = name, %fault, "its keys cannot be had; the others are served");
-        }
-        Err(fault) => return Err(CliError::Resource { name: name.to_owned(), fault: fault.into() }),
-    }
-    Ok(resource)
 }

@@ -9,8 +9,10 @@ use base::{Clock, SystemClock};
 use clap::Args;
 use guard::signature::AccessKey;
 
+use super::acme::{self, AcmeSetup, placeholder};
 use super::mail::{MailIn, Ports};
-use super::node::{Node, Placed, Plan};
+use super::node::{Node, Plan};
+use super::opening::Placed;
 use super::ways::Ways;
 use super::{CliError, mailout, sandbox};
 use crate::config::{Certificate, Config, Host, OperatorConfig, ResourceConfig, TextSender};
@@ -53,6 +55,7 @@ impl Serve {
         let resources = place(&config)?;
         let (ways, address) = Ways::listen(&config)?;
         let (certificates, ca_file) = certificates(&config, address.port())?;
+        let acme = acme(&config, &resources, address.port())?;
         let operator = operator(&config)?;
         let public = config.listener.public_hosts.first().map(|host| host.as_str().to_owned());
         let host = public.unwrap_or_else(|| "localhost".to_owned());
@@ -67,6 +70,7 @@ impl Serve {
         let ports = Ports::of(&mail_in);
         let plan = Plan {
             ways,
+            acme,
             certificates,
             cells,
             resources,
@@ -155,9 +159,20 @@ fn hosts(config: &Config, resource: &ResourceConfig, first: bool) -> Vec<String>
     hosts
 }
 
+/// The authority that is to issue a certificate, and what for.
+fn acme(config: &Config, resources: &[Placed], port: u16) -> Result<Option<AcmeSetup>, CliError> {
+    let Certificate::Acme(acme) = &config.listener.certificate else { return Ok(None) };
+    let names = acme::names(resources.iter().flat_map(|placed| &placed.public_hosts));
+    AcmeSetup::listen(acme.clone(), names, port).map(Some)
+}
+
 fn certificates(config: &Config, port: u16) -> Result<(CertificateFiles, Option<PathBuf>), CliError> {
     match &config.listener.certificate {
         Certificate::Files { chain, key } => Ok((CertificateFiles::open(chain.clone(), key.clone())?, None)),
+        Certificate::Acme(_) => {
+            let (dns, _) = names(config);
+            Ok((placeholder(&dns, SystemClock.now())?, None))
+        }
         Certificate::SelfSigned { data } => {
             let (dns, ips) = names(config);
             let host = config.listener.public_hosts.first().map_or("localhost", Host::as_str);

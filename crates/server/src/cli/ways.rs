@@ -1,11 +1,16 @@
 //! The ways into a node: where it listens, and for whom.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+
+use base::{Clock, Limits};
+use guard::tls::{mutual_server_config, server_config};
 
 use super::CliError;
 use crate::config::{Also, Balancer, Config};
+use crate::http::App;
 use crate::http::operator::OperatorPlane;
-use crate::net::{self, Balancers, ClientFiles, Door, Entrance, Way};
+use crate::net::{self, Balancers, CertificateFiles, ClientFiles, Door, Entrance, Server, Timeouts, Way};
 
 /// The ways into a node.
 #[derive(Debug, Default)]
@@ -55,6 +60,21 @@ impl Ways {
             all.clients = Some(ClientFiles::open(clients.authorities, clients.revoked)?);
         }
         Ok((all, address))
+    }
+
+    /// What serves `app` behind them.
+    pub(super) fn server(
+        &self,
+        app: Arc<App>,
+        certificates: &CertificateFiles,
+        clock: Arc<dyn Clock>,
+        limits: &Limits,
+    ) -> Server<App> {
+        let store = || Arc::clone(certificates.store());
+        let operator_tls =
+            self.clients.as_ref().map(|files| mutual_server_config(store(), Arc::clone(files.known())));
+        Server::new(app, server_config(store()), clock, limits, Timeouts::from(limits))
+            .with(operator_tls, self.balancers.clone())
     }
 
     /// Where the operator is let in.

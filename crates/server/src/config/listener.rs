@@ -7,6 +7,7 @@ use base::Network;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::acme::{self, AcmeConfig};
 use super::document::Document;
 use super::name::Host;
 
@@ -54,12 +55,16 @@ pub enum Certificate {
         /// Its private key.
         key: PathBuf,
     },
+    /// From an authority that issues it by itself.
+    Acme(AcmeConfig),
     /// From a certificate authority of the server's own, kept in this folder.
     SelfSigned {
         /// The folder: `ca/ca.pem` is what clients must trust.
         data: PathBuf,
     },
 }
+
+const CHOICE: &str = "write `certificate` and `key`, or `self_signed = true` and `data`, or [listener.acme]";
 
 /// Where to listen, and with which certificate.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -84,6 +89,10 @@ pub(super) struct RawListener {
     #[serde(default)]
     #[schemars(with = "String")]
     data: Option<PathBuf>,
+    /// Instead of files: an authority that issues the certificate by itself.
+    #[serde(default)]
+    #[schemars(with = "acme::RawAcme")]
+    acme: Option<acme::RawAcme>,
     /// More places to listen at: addresses with ports such as "[::]:8443", or sockets of this machine such as
     /// "unix:/run/chancery/http.sock", which speak HTTP without TLS and are for their owner and group.
     #[serde(default)]
@@ -104,7 +113,7 @@ impl RawListener {
         let address = self.address(document);
         let public_hosts = self.public_hosts(document);
         let (also, balancers) = (self.also(document), self.balancers(document));
-        let certificate = self.certificate(document);
+        let certificate = self.certificate(&public_hosts, document);
         Some(Listener { address: address?, also, balancers, certificate: certificate?, public_hosts })
     }
 
@@ -165,8 +174,26 @@ impl RawListener {
         hosts
     }
 
-    fn certificate(self, document: &mut Document<'_>) -> Option<Certificate> {
-        const CHOICE: &str = "write `certificate` and `key`, or `self_signed = true` and `data`";
+    fn acme(self, acme: acme::RawAcme, hosts: &[Host], document: &mut Document<'_>) -> Option<Certificate> {
+        if self.certificate.is_some() || self.key.is_some() || self.self_signed || self.data.is_some() {
+            let what = "an authority that issues the certificate and another certificate exclude each other";
+            document.problem("listener", what, CHOICE);
+        }
+        if hosts.iter().all(|host| host.address().is_some()) {
+            let fix = "write the name that clients use: public_hosts = [\"chat.example.org\"]";
+            document.problem(
+                "listener.public_hosts",
+                "a certificate is issued for names, and here is none",
+                fix,
+            );
+        }
+        acme.check("listener.acme", document).map(Certificate::Acme)
+    }
+
+    fn certificate(mut self, hosts: &[Host], document: &mut Document<'_>) -> Option<Certificate> {
+        if let Some(acme) = self.acme.take() {
+            return self.acme(acme, hosts, document);
+        }
         let partial = document.is_partial("listener");
         let mut missing = |key: &str, fix: &str| {
             if !partial {

@@ -1,7 +1,8 @@
 //! `chancery.toml`, read once into types that cannot be wrong, or refused with everything that is wrong with it. It opens
 //! no socket and no store; the only files it reads are the configuration and, when asked for one, a secret's.
 
-pub mod alerts;
+pub mod acme;
+mod alerts;
 pub mod cell;
 mod document;
 pub mod events;
@@ -28,6 +29,7 @@ use base::Limits;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use acme::AcmeConfig;
 pub use alerts::AlertsConfig;
 pub use cell::{CellConfig, DatabaseUrl, EngineConfig};
 use document::Document;

@@ -117,6 +117,7 @@ impl Config {
         match &self.listener.certificate {
             // The folders: a certificate is replaced by a new file of the same name.
             Certificate::Files { chain, key } => needs.read.extend([folder(chain), folder(key)]),
+            Certificate::Acme(acme) => needs.read.push(acme.ca.clone()),
             Certificate::SelfSigned { data } => needs.write.push(data.clone()),
         }
         self.cells.iter().for_each(|cell| of_cell(cell, &mut needs));

@@ -3,6 +3,7 @@
 
 mod access;
 pub mod app;
+pub mod challenges;
 pub mod context;
 pub(crate) mod failures;
 pub mod host;

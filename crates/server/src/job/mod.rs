@@ -1,6 +1,7 @@
 //! Work that follows an answer: rows in the store that say what is still to be done, done by whichever node comes to it.
 //! Every job is idempotent and may be stopped anywhere, so a crash repeats at most what does no harm.
 
+pub mod acme;
 pub mod custody;
 pub mod delivery;
 mod erasure;

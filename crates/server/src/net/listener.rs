@@ -160,6 +160,13 @@ async fn receive<S: Service>(reception: &Reception<S>, arrival: Arrival, stop: &
                 connection::serve(shared, BufStream::new(stream), peer, stop.signal()).await;
             }
         }
+        Arrival::Tcp(mut stream, from, Entrance::Plain) => {
+            let told = timeout(shared.timeouts.handshake, reception.client_of(&mut stream, from)).await;
+            if let Ok(Some(address)) = told {
+                let peer = Peer::in_the_open(address);
+                connection::serve(shared, BufStream::new(stream), peer, stop.signal()).await;
+            }
+        }
         Arrival::Tcp(stream, from, entrance) => {
             let secured = timeout(shared.timeouts.handshake, reception.secure(stream, from, entrance)).await;
             if let Ok(Some((stream, address))) = secured {
@@ -171,6 +178,14 @@ async fn receive<S: Service>(reception: &Reception<S>, arrival: Arrival, stop: &
 }
 
 impl<S> Reception<S> {
+    /// Whose connection it is; `None` when a balancer does not say so as it must.
+    async fn client_of(&self, stream: &mut TcpStream, from: IpAddr) -> Option<IpAddr> {
+        match self.balancers.include(from) {
+            true => told(stream, &from.to_string()).await.map(|told| told.unwrap_or(from)),
+            false => Some(from),
+        }
+    }
+
     /// The balancer's word and the TLS handshake; `None` when they failed, which is the client's affair.
     async fn secure(
         &self,
@@ -179,10 +194,7 @@ impl<S> Reception<S> {
         entrance: Entrance,
     ) -> Option<(tokio_rustls::server::TlsStream<TcpStream>, IpAddr)> {
         let _ = stream.set_nodelay(true);
-        let mut address = from;
-        if self.balancers.include(from) {
-            address = told(&mut stream, &from.to_string()).await?.unwrap_or(from);
-        }
+        let address = self.client_of(&mut stream, from).await?;
         let mut first = [0; 1];
         if stream.peek(&mut first).await.ok()? == 1 && first[0] != TLS_HANDSHAKE {
             speak_https(stream, first[0]).await;

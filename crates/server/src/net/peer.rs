@@ -15,6 +15,8 @@ pub enum Entrance {
     Operator,
     /// A socket of this machine, without TLS.
     Machine,
+    /// A listener without TLS, for what is not secret.
+    Plain,
 }
 
 /// Who is at the other end.
@@ -46,6 +48,11 @@ impl Peer {
     pub(super) fn of_this_machine(told: Option<IpAddr>) -> Self {
         let address = told.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         Self { tls: None, entrance: Entrance::Machine, ..Self::at(address) }
+    }
+
+    /// A client that speaks without TLS.
+    pub(super) fn in_the_open(address: IpAddr) -> Self {
+        Self { tls: None, entrance: Entrance::Plain, ..Self::at(address) }
     }
 
     /// A client whose handshake is over.

@@ -62,8 +62,8 @@ pub(super) struct Stamp {
 /// A certificate and the files it comes from.
 #[derive(Debug)]
 pub struct CertificateFiles {
-    chain: PathBuf,
-    key: PathBuf,
+    /// Chain and key; none of a certificate that somebody else replaces.
+    files: Option<(PathBuf, PathBuf)>,
     store: Arc<CertificateStore>,
     seen: [Option<Stamp>; 2],
     revocations: Option<Vec<u8>>,
@@ -79,7 +79,13 @@ impl CertificateFiles {
         let (chain_pem, key_pem) = (read(&chain)?, read(&key)?);
         let store = CertificateStore::new(&chain_pem, &key_pem)
             .map_err(|fault| CertificateFault::Pair { chain: chain.clone(), fault })?;
-        Ok(Self { chain, key, store: Arc::new(store), seen, revocations: None })
+        Ok(Self { files: Some((chain, key)), store: Arc::new(store), seen, revocations: None })
+    }
+
+    /// A certificate that comes from no files: whoever holds [`CertificateFiles::store`] replaces it.
+    #[must_use]
+    pub fn held(store: CertificateStore) -> Self {
+        Self { files: None, store: Arc::new(store), seen: [None, None], revocations: None }
     }
 
     /// The same, with the list of revoked certificates of who issued it, which is in that file.
@@ -105,23 +111,24 @@ impl CertificateFiles {
 
     /// Looks whether the files have changed, and takes them when they have. With `anyway` they are taken unseen.
     pub fn look(&mut self, anyway: bool) -> Reload {
-        let now = [stamp(&self.chain), stamp(&self.key)];
+        let Some((chain, key)) = &self.files else { return Reload::Unchanged };
+        let now = [stamp(chain), stamp(key)];
         if now == self.seen && !anyway {
             return Reload::Unchanged;
         }
         self.seen = now;
-        match self.take() {
+        match take(&self.store, chain, key) {
             Ok(()) => Reload::Replaced,
             Err(fault) => Reload::Kept(fault),
         }
     }
+}
 
-    fn take(&self) -> Result<(), CertificateFault> {
-        let (chain, key) = (read(&self.chain)?, read(&self.key)?);
-        self.store
-            .replace(&chain, &key)
-            .map_err(|fault| CertificateFault::Pair { chain: self.chain.clone(), fault })
-    }
+fn take(store: &CertificateStore, chain: &Path, key: &Path) -> Result<(), CertificateFault> {
+    let (chain_pem, key_pem) = (read(chain)?, read(key)?);
+    store
+        .replace(&chain_pem, &key_pem)
+        .map_err(|fault| CertificateFault::Pair { chain: chain.to_owned(), fault })
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, CertificateFault> {

@@ -1,5 +1,6 @@
 //! What the product does. The only layer that opens a commit; it knows no HTTP.
 
+pub mod acme;
 pub mod audit;
 pub mod chat;
 pub mod delivery;
@@ -25,6 +26,7 @@ const RETRY_SECS: u32 = 1;
 #[must_use]
 pub fn keyspaces() -> Vec<&'static KeyspaceDef> {
     let mut all = vec![audit::DEF];
+    all.extend(acme::keyspaces());
     all.extend(identity::keyspaces());
     all.extend(resources::keyspaces());
     all.extend(chat::keyspaces());

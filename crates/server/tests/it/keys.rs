@@ -191,7 +191,8 @@ async fn a_new_webhook_key_is_published_everywhere() {
     let test = TestApp::new().await;
     let another = test.another_node().await;
     let published = async |node: &TestApp| {
-        let told = node.call("GET", "/.well-known/http-message-signatures-directory").send().await.expect(200);
+        let told =
+            node.call("GET", "/.well-known/http-message-signatures-directory").send().await.expect(200);
         let kids: Vec<String> =
             told.json()["keys"].as_array().unwrap().iter().map(|key| key["kid"].to_string()).collect();
         kids

@@ -163,7 +163,7 @@ fn configured(path: &Path) -> Result<Found, CliError> {
     let (loopback, port) = (address.ip().is_unspecified() || address.ip().is_loopback(), address.port());
     let ca = match &config.listener.certificate {
         Certificate::SelfSigned { data } => Some(data.join("ca").join("ca.pem")),
-        Certificate::Files { .. } => None,
+        Certificate::Files { .. } | Certificate::Acme(_) => None,
     };
     let public = config.listener.public_hosts.iter().find(|host| host.address().is_none());
     let host = match (&ca, public) {
