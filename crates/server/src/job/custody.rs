@@ -60,8 +60,16 @@ pub async fn look(state: &State, alerts: Option<&Arc<Alerts>>) {
         }
         let (entry, alerts) = (Arc::clone(entry), alerts.cloned());
         looks.spawn(async move {
-            if let Err(fault) = look_at(&entry, alerts.as_deref()).await {
-                tracing::warn!(resource = entry.name(), %fault, "its keys cannot be looked after now");
+            let looked = look_at(&entry, alerts.as_deref()).await;
+            // Said when it begins and when it ends, and not at every look between.
+            match (entry.custody().note_trouble(looked.is_err()), looked) {
+                (true, Err(fault)) => {
+                    tracing::warn!(resource = entry.name(), %fault, "its keys cannot be looked after now");
+                }
+                (true, Ok(())) => {
+                    tracing::info!(resource = entry.name(), "its keys can be looked after again")
+                }
+                (false, _) => {}
             }
         });
     }

@@ -208,3 +208,22 @@ async fn tables_written_anew_hold_what_they_held() {
     // That of with-postgres lets go of its journal.
     engine.let_go_of_journal().await.unwrap();
 }
+
+/// The lock is let go only when the rewrite has given up: it waits for its ten seconds and not for ever.
+#[tokio::test]
+async fn a_table_that_stays_in_use_is_left_as_it_was() {
+    let subject = Postgres::new().await;
+    let engine = named(&subject).await;
+    assert_eq!(one(&engine, writes([put("k", "v")])).await, Ok(()));
+    let schema = subject.options().schema.as_ref().unwrap();
+    let (client, connection) = tokio_postgres::connect(&postgres_url(), NoTls).await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(connection);
+    let table = format!("{schema}.ks_{}", ALPHA.name);
+    client.batch_execute(&format!("BEGIN; LOCK TABLE {table} IN ACCESS SHARE MODE")).await.unwrap();
+    assert!(matches!(engine.rewrite(ALPHA.name).await, Err(EngineError::Unavailable(_))));
+    assert_eq!(seen(&engine, &row("k")).await, Some((b"v".to_vec(), 1)));
+    client.batch_execute("COMMIT").await.unwrap();
+    assert!(engine.rewrite(ALPHA.name).await.unwrap().after > 0);
+    assert_eq!(seen(&engine, &row("k")).await, Some((b"v".to_vec(), 1)));
+}

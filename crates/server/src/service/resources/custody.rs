@@ -20,6 +20,8 @@ pub struct Custody {
     wanted: Option<String>,
     /// Whether it was so once since this node began; what is changed by hand after that is left so.
     is_settled: AtomicBool,
+    /// Whether they could not be looked after the last time; it is said once.
+    is_troubled: AtomicBool,
     /// Asks its key service for work that looks after many resources in turn; at most one at a time.
     asks: AsyncMutex<JoinSet<()>>,
 }
@@ -32,6 +34,11 @@ impl Custody {
     #[must_use]
     pub fn new(wanted: Option<String>) -> Self {
         Self { wanted, ..Self::default() }
+    }
+
+    /// Notes whether the keys can be looked after. Gives whether that is news.
+    pub fn note_trouble(&self, is_troubled: bool) -> bool {
+        self.is_troubled.swap(is_troubled, Ordering::Relaxed) != is_troubled
     }
 
     /// Whether the keys of `resource` are at hand, or come within a [`MOMENT`]; if not, they are still asked for. What looks
@@ -184,5 +191,17 @@ pub async fn told(cell: &Cell, resource: ResourceId, change: &Change) -> Result<
     match draft.commit().await {
         Ok(()) | Err(StoreError::Conflict) => Ok(()),
         Err(fault) => Err(fault),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_is_news_when_it_begins_and_when_it_ends() {
+        let custody = Custody::new(None);
+        let news = [false, true, true, true, false, false, true].map(|is| custody.note_trouble(is));
+        assert_eq!(news, [false, true, false, false, true, false, true]);
     }
 }
