@@ -67,7 +67,7 @@ pub async fn look(state: &State, alerts: Option<&Arc<Alerts>>) {
                     tracing::warn!(resource = entry.name(), %fault, "its keys cannot be looked after now");
                 }
                 (true, Ok(())) => {
-                    tracing::info!(resource = entry.name(), "its keys can be looked after again")
+                    tracing::info!(resource = entry.name(), "its keys can be looked after again");
                 }
                 (false, _) => {}
             }
