@@ -13,13 +13,13 @@ pub mod tls;
 pub mod token;
 
 pub use dkim::{DkimAlgorithm, DkimError, DkimKey};
-pub use kms::holder;
 pub use kms::{Ask, Exchange, Reply, Unreachable};
 pub use kms::{AwsCredentials, AwsKms, AwsOptions, FetchCredentials};
 pub use kms::{AzureApplication, AzureKms, AzureOptions, FetchApplication};
 pub use kms::{BoxFuture, KeyContext, KeyFileFault, Kms, KmsError, LocalKms};
 pub use kms::{FetchToken, VaultKms, VaultOptions};
 pub use kms::{Pkcs11Fault, Pkcs11Kms, Pkcs11Options};
+pub use kms::{holder, sealed_secret};
 pub use random::SystemRng;
 pub use seal::{Header, OpenError, Place, ScopeKey, SealError, Sealed};
 /// Wipes what it holds when it is dropped.

@@ -12,6 +12,7 @@ mod pkcs11;
 mod remote;
 mod reply;
 mod sealed_file;
+pub mod sealed_secret;
 mod vault;
 
 use std::future::Future;

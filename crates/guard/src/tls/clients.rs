@@ -9,9 +9,9 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
 
-use super::{CertificateStore, TlsError, provider, server_config};
+use super::{CertificateStore, TlsError, provider, roots, server_config};
 
 /// The authorities whose certificates clients may show, exchangeable while the server runs.
 pub struct ClientAuthorities(RwLock<Arc<dyn ClientCertVerifier>>);
@@ -50,16 +50,12 @@ impl ClientAuthorities {
 }
 
 fn load(authorities: &[u8], revoked: Option<&[u8]>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(authorities) {
-        roots.add(certificate.map_err(|_| TlsError::Certificate)?).map_err(|_| TlsError::Certificate)?;
-    }
     let lists = CertificateRevocationListDer::pem_slice_iter(revoked.unwrap_or_default());
     let lists: Vec<_> = lists.collect::<Result<_, _>>().map_err(|_| TlsError::RevocationList)?;
     if revoked.is_some() && lists.is_empty() {
         return Err(TlsError::RevocationList);
     }
-    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(authorities)?), provider());
     let built = builder.with_crls(lists).only_check_end_entity_revocation().build();
     built.map(|verifier| verifier as _).map_err(|_| TlsError::Certificate)
 }

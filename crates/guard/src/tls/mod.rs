@@ -105,6 +105,15 @@ fn resumption() -> (Option<Arc<dyn ProducesTickets>>, Arc<dyn StoresServerSessio
     }
 }
 
+/// The authorities in a PEM: at least one, and each of use.
+fn roots(pem: &[u8]) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        roots.add(certificate.map_err(|_| TlsError::Certificate)?).map_err(|_| TlsError::Certificate)?;
+    }
+    if roots.is_empty() { Err(TlsError::Certificate) } else { Ok(roots) }
+}
+
 /// A client that trusts only the authorities in `ca_pem`: for tests, load tools and self-diagnosis.
 ///
 /// # Errors
@@ -127,13 +136,7 @@ pub fn client_config_showing(
     ca_pem: &[u8],
     shown: Option<(&[u8], &Secret<Vec<u8>>)>,
 ) -> Result<Arc<ClientConfig>, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(ca_pem) {
-        roots.add(certificate.map_err(|_| TlsError::Certificate)?).map_err(|_| TlsError::Certificate)?;
-    }
-    if roots.is_empty() {
-        return Err(TlsError::Certificate);
-    }
+    let roots = roots(ca_pem)?;
     let builder = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .expect("the provider supports both versions")

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use base::{Clock, Limits, Network, Timestamp};
+use base::{Clock, Limits, Timestamp};
 use guard::tls::mail::mail_verified;
 use guard::tls::{Authority, CertificateStore, server_config};
 use store::Cell;
@@ -18,7 +18,9 @@ use crate::channel::webhook::Webhook;
 use crate::config::AcmeConfig;
 use crate::http::challenges::Challenges;
 use crate::job::acme::Keeper;
-use crate::net::{CertificateFiles, Door, Drained, Entrance, Server, SocketDial, Stop, Timeouts, Way};
+use crate::net::{
+    Balancers, CertificateFiles, Door, Drained, Entrance, Server, SocketDial, Stop, Timeouts, Way,
+};
 
 /// What is configured, and the port where challenges are answered.
 pub(super) struct AcmeSetup {
@@ -26,6 +28,7 @@ pub(super) struct AcmeSetup {
     door: Door,
     names: Vec<String>,
     port: u16,
+    balancers: Balancers,
 }
 
 /// Ready to run.
@@ -53,9 +56,14 @@ pub(super) fn names<'a>(hosts: impl Iterator<Item = &'a String>) -> Vec<String> 
 
 impl AcmeSetup {
     /// Listens where challenges are answered. `port` is that of HTTPS.
-    pub(super) fn listen(config: AcmeConfig, names: Vec<String>, port: u16) -> Result<Self, CliError> {
+    pub(super) fn listen(
+        config: AcmeConfig,
+        names: Vec<String>,
+        port: u16,
+        balancers: Balancers,
+    ) -> Result<Self, CliError> {
         let door = listen(config.http, "[listener.acme] http")?;
-        Ok(Self { config, door, names, port })
+        Ok(Self { config, door, names, port, balancers })
     }
 
     /// Shows the certificate that is kept in `cell`, when there is one.
@@ -67,19 +75,18 @@ impl AcmeSetup {
         limits: &Limits,
         node: [u8; 16],
     ) -> Result<AcmePart, CliError> {
-        let Self { config, door, names, port } = self;
+        let Self { config, door, names, port, balancers } = self;
         let ca = |path: &Path| {
             std::fs::read(path).map_err(|fault| CliError::File { path: path.to_owned(), fault })
         };
         let tls = mail_verified(&ca(&config.ca)?);
         let tls = tls.map_err(|_| CliError::NotAnAuthority { path: config.ca.clone() })?;
-        let everywhere: Vec<Network> =
-            ["0.0.0.0/0", "::/0"].iter().filter_map(|text| text.parse().ok()).collect();
-        let hooks = Arc::new(Webhook::new(Arc::new(SocketDial::new(everywhere)), tls, false));
+        let hooks = Arc::new(Webhook::new(Arc::new(SocketDial::everywhere()), tls, false));
         let shown = Arc::clone(certificates.store());
         let challenges = Arc::new(Challenges::new(cell.clone(), names.clone(), port));
         let server =
-            Server::new(challenges, server_config(Arc::clone(&shown)), clock, limits, Timeouts::from(limits));
+            Server::new(challenges, server_config(Arc::clone(&shown)), clock, limits, Timeouts::from(limits))
+                .with(None, balancers);
         let issuer = Arc::new(Acme::new(config.directory.clone(), config.contact, hooks));
         let keeper = Keeper { cell: cell.clone(), issuer, directory: config.directory, names, shown, node };
         if let Err(fault) = keeper.take_up().await {

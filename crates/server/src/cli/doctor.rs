@@ -18,7 +18,7 @@ use store::Engine;
 use store::engine::postgres::{PostgresEngine, PostgresOptions};
 
 use super::sandbox::folder_of;
-use super::{CliError, cells, machine};
+use super::{CliError, cells, machine, unsealing};
 use crate::config::{
     CellConfig, Certificate, Config, DatabaseUrl, EngineConfig, KmsConfig, Listener, SecretRef,
 };
@@ -104,6 +104,8 @@ impl Doctor {
                 for cell in &config.cells {
                     findings.extend(look_at(cell).await);
                 }
+                // What cannot be opened is said of each secret.
+                let _ = unsealing::unseal(&config).await;
                 findings.extend(config.secrets().into_iter().map(|(what, place)| secret(&what, place)));
             }
         }
@@ -271,6 +273,7 @@ fn secret(what: &str, place: &SecretRef) -> Finding {
             "put it into a file, or hand it over as a credential of systemd",
         ),
         SecretRef::Credential(_) => good(name, "handed over by systemd"),
+        SecretRef::Sealed(_) => good(name, "sealed, and opened by its key service"),
         SecretRef::File(path) => match fs::metadata(path) {
             Ok(about) if about.mode() & 0o077 != 0 => {
                 warning(name, "others on this machine may read it", format!("chmod 600 {}", path.display()))

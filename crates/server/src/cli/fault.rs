@@ -102,6 +102,9 @@ pub enum CliError {
     /// A secret cannot be had.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// A sealed secret.
+    #[error(transparent)]
+    Unsealing(#[from] super::unsealing::UnsealingFault),
     /// A cell cannot be opened.
     #[error("the cell {geography} cannot be opened: {why}")]
     Cell {

@@ -21,6 +21,7 @@ mod serve;
 mod signals;
 mod stock;
 mod store;
+mod unsealing;
 mod ways;
 mod ways_out;
 
@@ -88,6 +89,9 @@ enum Verb {
     AccessKeys(operate::AccessKeys),
     /// Signed receipts of what was deleted.
     Receipts(operate::Receipts),
+    /// Secrets that a configuration names.
+    #[command(name = "secret")]
+    Secrets(unsealing::Secrets),
     /// The databases themselves.
     Store(store::Store),
     /// What the server gives up so that nobody gets out of it.
@@ -146,6 +150,7 @@ fn perform(verb: Verb) -> Result<ExitCode, CliError> {
         Verb::Keys(verb) => block_on(verb.run()),
         Verb::AccessKeys(verb) => block_on(verb.run()),
         Verb::Receipts(verb) => block_on(verb.run()),
+        Verb::Secrets(verb) => block_on(verb.run()),
         Verb::Store(verb) => block_on(verb.run()),
         Verb::Sandbox(verb) => verb.run(),
         Verb::Version => say(&format!("chancery {}\n", env!("CARGO_PKG_VERSION"))),

@@ -13,8 +13,8 @@ use super::acme::{self, AcmeSetup, placeholder};
 use super::mail::{MailIn, Ports};
 use super::node::{Node, Plan};
 use super::opening::Placed;
-use super::ways::Ways;
-use super::{CliError, mailout, sandbox};
+use super::ways::{Ways, balancers};
+use super::{CliError, mailout, sandbox, unsealing};
 use crate::config::{Certificate, Config, Host, OperatorConfig, ResourceConfig, TextSender};
 use crate::dev::authority::{self, Names};
 use crate::dev::ready::{Ready, ReadyResource, connection_string};
@@ -52,6 +52,7 @@ impl Serve {
     }
 
     async fn serve(self, config: Config) -> Result<(), CliError> {
+        unsealing::unseal(&config).await?;
         let resources = place(&config)?;
         let (ways, address) = Ways::listen(&config)?;
         let (certificates, ca_file) = certificates(&config, address.port())?;
@@ -163,7 +164,7 @@ fn hosts(config: &Config, resource: &ResourceConfig, first: bool) -> Vec<String>
 fn acme(config: &Config, resources: &[Placed], port: u16) -> Result<Option<AcmeSetup>, CliError> {
     let Certificate::Acme(acme) = &config.listener.certificate else { return Ok(None) };
     let names = acme::names(resources.iter().flat_map(|placed| &placed.public_hosts));
-    AcmeSetup::listen(acme.clone(), names, port).map(Some)
+    AcmeSetup::listen(acme.clone(), names, port, balancers(config)).map(Some)
 }
 
 fn certificates(config: &Config, port: u16) -> Result<(CertificateFiles, Option<PathBuf>), CliError> {

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::operate::Bar;
-use super::{CliError, say};
+use super::{CliError, say, unsealing};
 use crate::config::{CellConfig, Config, EngineConfig};
 use crate::service;
 
@@ -70,6 +70,7 @@ impl Purge {
         let is_meant = |cell: &&CellConfig| {
             self.cell.as_deref().is_none_or(|geography| geography == cell.geography.as_str())
         };
+        unsealing::unseal(&config).await?;
         let mut all = Vec::new();
         for cell in config.cells.iter().filter(is_meant) {
             all.push(purge(cell).await?);

@@ -45,12 +45,7 @@ impl Ways {
                 ),
             });
         }
-        for balancer in &config.listener.balancers {
-            match balancer {
-                Balancer::From(network) => all.balancers.networks.push(*network),
-                Balancer::AtSockets => all.balancers.at_sockets = true,
-            }
-        }
+        all.balancers = balancers(config);
         let operator = config.operator.as_ref();
         if let Some(address) = operator.and_then(|operator| operator.listen) {
             all.ways.push(Way::Address(listen(address, "[operator] listen")?, Entrance::Operator));
@@ -82,6 +77,18 @@ impl Ways {
         let clients = self.clients.as_ref().map(|files| files.known().clone());
         OperatorPlane { is_apart: self.is_apart, clients }
     }
+}
+
+/// Who begins each connection with a PROXY header.
+pub(super) fn balancers(config: &Config) -> Balancers {
+    let mut all = Balancers::default();
+    for balancer in &config.listener.balancers {
+        match balancer {
+            Balancer::From(network) => all.networks.push(*network),
+            Balancer::AtSockets => all.at_sockets = true,
+        }
+    }
+    all
 }
 
 /// Listens at `address`.

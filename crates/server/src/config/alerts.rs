@@ -27,9 +27,9 @@ pub(super) struct RawAlerts {
     #[serde(default)]
     #[schemars(with = "String", regex(pattern = r"^https?://"))]
     webhook: Option<String>,
-    /// Where a token is that goes with it as "Authorization: Bearer", as "file:/path", "credential:NAME" or "env:NAME".
+    /// Where a token is that goes with it as "Authorization: Bearer", as "file:/path", "credential:NAME", "sealed:/path" or "env:NAME".
     #[serde(default)]
-    #[schemars(with = "String", regex(pattern = r"^(env|file|credential):."))]
+    #[schemars(with = "String", regex(pattern = r"^(env|file|credential|sealed):."))]
     token: Option<String>,
 }
 

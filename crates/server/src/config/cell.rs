@@ -129,7 +129,7 @@ struct RawEngine {
     #[serde(default)]
     #[schemars(with = "String")]
     path: Option<PathBuf>,
-    /// For postgres: where the database's URL is, as "file:/path", "credential:NAME" or "env:NAME"; or the URL itself when it has no password.
+    /// For postgres: where the database's URL is, as "file:/path", "credential:NAME", "sealed:/path" or "env:NAME"; or the URL itself when it has no password.
     #[serde(default)]
     #[schemars(with = "String")]
     url: Option<String>,

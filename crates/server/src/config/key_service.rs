@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::cell::missing;
 use super::document::Document;
 use super::kms::{KINDS, KmsConfig, RawKms};
+use super::secret::SecretRef;
 
 /// A key service that resources of a cell may put their keys under.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,5 +55,29 @@ impl RawKeyService {
             None => missing(&format!("{at}.kms"), KINDS, document),
         };
         Some(KeyServiceConfig { name: name?, kms: kms? })
+    }
+}
+
+impl KmsConfig {
+    /// What opens a key service must be had before there is one.
+    pub(super) fn refuse_sealed(&self, at: &str, document: &mut Document<'_>) {
+        if self.secrets().iter().any(|place| matches!(place, SecretRef::Sealed(_))) {
+            let what = "what opens a key service cannot be sealed by one";
+            document.problem(at, what, "name a file, or a credential of systemd");
+        }
+    }
+
+    /// The secrets that open it.
+    pub(super) fn secrets(&self) -> Vec<&SecretRef> {
+        match self {
+            Self::Local { passphrase, .. } => passphrase.iter().collect(),
+            Self::Pkcs11 { pin, .. } => vec![pin],
+            Self::Vault(vault) => vec![&vault.token],
+            Self::Azure(azure) => vec![&azure.client_secret],
+            Self::Aws(aws) => {
+                let keys = [&aws.access_key_id, &aws.secret_access_key];
+                keys.into_iter().chain(&aws.session_token).collect()
+            }
+        }
     }
 }

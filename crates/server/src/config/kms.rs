@@ -217,7 +217,7 @@ impl RawKms {
                 }
             }
         }
-        match kind.as_deref() {
+        let read = match kind.as_deref() {
             Some("pkcs11") => self.pkcs11(at, document),
             Some("aws-kms") => self.aws(at, document),
             Some("vault-transit") => self.vault(at, document),
@@ -228,7 +228,8 @@ impl RawKms {
                 None
             }
             None => missing(&format!("{at}.kind"), KINDS, document),
-        }
+        };
+        read.inspect(|config| config.refuse_sealed(at, document))
     }
 
     /// Each key beside the kind, and whether it is written.

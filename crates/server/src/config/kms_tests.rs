@@ -60,6 +60,14 @@ fn each_fault_of_a_token_is_placed_and_explained() {
 }
 
 #[test]
+fn what_opens_a_key_service_is_not_sealed_by_one() {
+    for kms in [TOKEN.replace("env:PIN", "sealed:/pin"), VAULT.replace("file:/t", "sealed:/t")] {
+        let found = read(&kms).unwrap_err();
+        assert!(found[0].starts_with("cell[0].kms: what opens a key service cannot be sealed"), "{found:?}");
+    }
+}
+
+#[test]
 fn labels_have_bounds() {
     for (old, most) in [("token = \"t", MAX_TOKEN), ("key = \"k", MAX_KEY_LABEL)] {
         let with = |len: usize| {

@@ -96,9 +96,9 @@ pub(super) struct RawMail {
     #[serde(default)]
     #[schemars(with = "String")]
     user: Option<String>,
-    /// For a smart host: where the password is, as "file:/path", "credential:NAME" or "env:NAME".
+    /// For a smart host: where the password is, as "file:/path", "credential:NAME", "sealed:/path" or "env:NAME".
     #[serde(default)]
-    #[schemars(with = "String", regex(pattern = r"^(env|file|credential):."))]
+    #[schemars(with = "String", regex(pattern = r"^(env|file|credential|sealed):."))]
     password: Option<String>,
     /// How many sessions with one server at the same time.
     #[serde(default = "sessions")]

@@ -36,9 +36,9 @@ pub struct ClientsConfig {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "operator")]
 pub(super) struct RawOperator {
-    /// Where the operator's token is, as "file:/path", "credential:NAME" or "env:NAME": at least 32 printable characters. Without it nobody
+    /// Where the operator's token is, as "file:/path", "credential:NAME", "sealed:/path" or "env:NAME": at least 32 printable characters. Without it nobody
     /// can use the routes under /operator/.
-    #[schemars(with = "String", regex(pattern = r"^(env|file|credential):."))]
+    #[schemars(with = "String", regex(pattern = r"^(env|file|credential|sealed):."))]
     token: Option<String>,
     /// An address of its own for the routes under /operator/, such as "10.0.0.5:9443"; they are found nowhere else then.
     #[serde(default)]

@@ -65,9 +65,9 @@ pub(super) struct RawResource {
     /// The geography of the cell it lives in. It cannot be changed later.
     #[schemars(required, with = "String")]
     geography: Option<String>,
-    /// Where its first access key is, as "file:/path", "credential:NAME" or "env:NAME". Without it the server makes one.
+    /// Where its first access key is, as "file:/path", "credential:NAME", "sealed:/path" or "env:NAME". Without it the server makes one.
     #[serde(default)]
-    #[schemars(length(max = 1), inner(regex(pattern = r"^(env|file|credential):.")))]
+    #[schemars(length(max = 1), inner(regex(pattern = r"^(env|file|credential|sealed):.")))]
     access_keys: Vec<String>,
     /// What it may send texts from, besides the numbers it holds: "*" for any name, a name such as "CONTOSO", or a short
     /// code with its country, such as "US:12345".

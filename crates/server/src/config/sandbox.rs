@@ -84,20 +84,8 @@ impl Config {
             }
             let services = cell.key_services.iter().map(|service| &service.kms);
             for kms in std::iter::once(&cell.kms).chain(services) {
-                let places: Vec<&SecretRef> = match kms {
-                    KmsConfig::Local { passphrase, .. } => passphrase.iter().collect(),
-                    KmsConfig::Pkcs11 { pin, .. } => vec![pin],
-                    KmsConfig::Vault(vault) => vec![&vault.token],
-                    KmsConfig::Azure(azure) => vec![&azure.client_secret],
-                    KmsConfig::Aws(aws) => {
-                        let token = aws.session_token.as_ref();
-                        [Some(&aws.access_key_id), Some(&aws.secret_access_key), token]
-                            .into_iter()
-                            .flatten()
-                            .collect()
-                    }
-                };
-                all.extend(places.into_iter().map(|place| (format!("key service of {geography}"), place)));
+                let places = kms.secrets().into_iter();
+                all.extend(places.map(|place| (format!("key service of {geography}"), place)));
             }
             all.extend(cell.carriers.iter().map(|one| (format!("carrier of {geography}"), &one.password)));
             if let Some(MailRoute::SmartHost { login: Some((_, place)), .. }) =

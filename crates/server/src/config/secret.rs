@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use base::Secret;
 use thiserror::Error;
@@ -19,13 +20,47 @@ pub enum SecretRef {
     /// In this credential that systemd hands over (`LoadCredential=`, `LoadCredentialEncrypted=`, which a TPM can bind to
     /// the machine): `credential:NAME`.
     Credential(String),
+    /// In this file, sealed by the key service of a cell: `sealed:PATH`.
+    Sealed(Arc<SealedPlace>),
+}
+
+/// A file that `chancery secret seal` wrote, and what is in it once it was opened.
+#[derive(Debug)]
+pub struct SealedPlace {
+    /// The file.
+    pub file: PathBuf,
+    opened: OnceLock<Secret<String>>,
+}
+
+impl PartialEq for SealedPlace {
+    fn eq(&self, other: &Self) -> bool {
+        self.file == other.file
+    }
+}
+
+impl Eq for SealedPlace {}
+
+impl SealedPlace {
+    /// What the file holds, sealed.
+    ///
+    /// # Errors
+    /// [`SecretError::NoFile`].
+    pub fn text(&self) -> Result<String, SecretError> {
+        let file = self.file.clone();
+        std::fs::read_to_string(&file).map_err(|fault| SecretError::NoFile { file, kind: fault.kind() })
+    }
+
+    /// Keeps what it was opened to. The first is kept.
+    pub fn keep(&self, secret: Secret<String>) {
+        let _ = self.opened.set(secret);
+    }
 }
 
 /// Where systemd says that credentials are (systemd.exec(5)).
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// How a reference is written.
-pub(super) const FORM: &str = "write \"env:NAME\" for an environment variable, \"file:/path\" for a file or \"credential:NAME\" for a credential of systemd; secrets themselves are not written here";
+pub(super) const FORM: &str = "write \"env:NAME\" for an environment variable, \"file:/path\" for a file, \"credential:NAME\" for a credential of systemd or \"sealed:/path\" for what `chancery secret seal` wrote; secrets themselves are not written here";
 
 /// Reads the reference that `key` holds; what is none is noted.
 pub(super) fn reference(text: &str, key: &str, document: &mut Document<'_>) -> Option<SecretRef> {
@@ -63,6 +98,11 @@ pub enum SecretError {
         /// What the system said.
         kind: std::io::ErrorKind,
     },
+    /// It was not opened: only a server that runs asks the key service.
+    #[error(
+        "{0} is sealed, and was not opened: verbs that ask a running server take the operator's token by --token-file"
+    )]
+    StillSealed(SecretRef),
     /// There is nothing in it.
     #[error("{0} is empty")]
     Empty(SecretRef),
@@ -83,6 +123,8 @@ impl SecretRef {
                 let good = !place.is_empty() && place.bytes().all(name) && !place.starts_with('.');
                 good.then(|| Self::Credential(place.to_owned()))
             }
+            "sealed" => (!place.is_empty() && !place.contains('\0'))
+                .then(|| Self::Sealed(Arc::new(SealedPlace { file: place.into(), opened: OnceLock::new() }))),
             "file" => (!place.is_empty() && !place.contains('\0')).then(|| Self::File(place.into())),
             _ => None,
         }
@@ -94,6 +136,7 @@ impl SecretRef {
         match self {
             Self::Env(_) => None,
             Self::File(file) => Some(file.clone()),
+            Self::Sealed(place) => Some(place.file.clone()),
             Self::Credential(name) => {
                 std::env::var_os(CREDENTIALS).map(|folder| PathBuf::from(folder).join(name))
             }
@@ -107,6 +150,10 @@ impl SecretRef {
     pub fn fetch(&self) -> Result<Secret<String>, SecretError> {
         let text = match self {
             Self::Env(name) => std::env::var(name).map_err(|_| SecretError::NoVariable(name.clone()))?,
+            Self::Sealed(place) => {
+                let opened = place.opened.get();
+                opened.ok_or_else(|| SecretError::StillSealed(self.clone()))?.expose().clone()
+            }
             Self::File(_) | Self::Credential(_) => {
                 let file = self.path().ok_or(SecretError::NoCredentials)?;
                 std::fs::read_to_string(&file)
@@ -123,6 +170,7 @@ impl fmt::Display for SecretRef {
         match self {
             Self::Env(name) => write!(f, "env:{name}"),
             Self::File(file) => write!(f, "file:{}", file.display()),
+            Self::Sealed(place) => write!(f, "sealed:{}", place.file.display()),
             Self::Credential(name) => write!(f, "credential:{name}"),
         }
     }
@@ -159,6 +207,20 @@ mod tests {
         std::fs::write(&file, "\n").unwrap();
         let empty = reference.fetch().unwrap_err();
         assert!(matches!(empty, SecretError::Empty(_)));
+    }
+
+    #[test]
+    fn what_is_sealed_is_had_once_it_was_opened() {
+        let reference = SecretRef::parse("sealed:/etc/chancery/smtp.sealed").unwrap();
+        assert_eq!(reference.to_string(), "sealed:/etc/chancery/smtp.sealed");
+        let clone = reference.clone();
+        assert!(matches!(clone.fetch(), Err(SecretError::StillSealed(_))));
+        let SecretRef::Sealed(place) = &reference else { panic!("sealed") };
+        place.keep(Secret::new("hunter2".to_owned()));
+        assert_eq!(clone.fetch().unwrap().expose(), "hunter2", "whoever has the reference has it");
+        assert_eq!(clone, reference);
+        assert!(!format!("{reference:?}").contains("hunter2"));
+        assert!(SecretRef::parse("sealed:").is_none());
     }
 
     #[test]

@@ -96,8 +96,8 @@ struct RawCarrier {
     /// Who we are to it.
     #[schemars(required, with = "String", length(min = 1, max = 15))]
     system_id: Option<String>,
-    /// Where the password is, as "file:/path", "credential:NAME" or "env:NAME". SMPP allows at most 8 characters.
-    #[schemars(required, with = "String", regex(pattern = r"^(env|file|credential):."))]
+    /// Where the password is, as "file:/path", "credential:NAME", "sealed:/path" or "env:NAME". SMPP allows at most 8 characters.
+    #[schemars(required, with = "String", regex(pattern = r"^(env|file|credential|sealed):."))]
     password: Option<String>,
     /// The kind of system we are; most carriers want none.
     #[serde(default)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::header::RETRY_AFTER;
-use base::{Clock, Network, Personal};
+use base::{Clock, Personal};
 use bytes::Bytes;
 use guard::tls::mail::mail_verified;
 use guard::{
@@ -60,9 +60,7 @@ fn carrier(ca: &Path) -> Result<Arc<Carrier>, KmsFault> {
     let pem = std::fs::read(ca).map_err(|_| authorities())?;
     let tls = mail_verified(&pem).map_err(|_| authorities())?;
     // The operator names the endpoint, so it may be anywhere. How long it is waited for is its guard's business.
-    let everywhere: Vec<Network> =
-        ["0.0.0.0/0", "::/0"].iter().filter_map(|text| text.parse().ok()).collect();
-    Ok(Arc::new(Carrier { hooks: Webhook::new(Arc::new(SocketDial::new(everywhere)), tls, true) }))
+    Ok(Arc::new(Carrier { hooks: Webhook::new(Arc::new(SocketDial::everywhere()), tls, true) }))
 }
 
 fn credentials(config: &AwsConfig) -> Result<FetchCredentials, KmsFault> {

@@ -33,6 +33,12 @@ impl SocketDial {
         Self { allowed }
     }
 
+    /// Reaches any place, for what the operator alone names.
+    #[must_use]
+    pub fn everywhere() -> Self {
+        Self::new(["0.0.0.0/0", "::/0"].iter().filter_map(|text| text.parse().ok()).collect())
+    }
+
     fn may_reach(&self, address: IpAddr) -> bool {
         is_public(address) || self.allowed.iter().any(|network| network.contains(address))
     }
@@ -120,6 +126,14 @@ mod tests {
         assert_eq!(kind(&dial, "127.0.0.2", port).await, io::ErrorKind::PermissionDenied);
         drop(listener);
         assert_eq!(kind(&dial, "127.0.0.1", port).await, io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn what_the_operator_alone_names_may_be_anywhere() {
+        let dial = SocketDial::everywhere();
+        for address in ["127.0.0.1", "10.0.0.1", "8.8.8.8", "::1", "fd00::1", "2001:db8::1"] {
+            assert!(dial.may_reach(address.parse().unwrap()), "{address}");
+        }
     }
 
     #[tokio::test]

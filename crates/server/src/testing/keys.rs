@@ -1,6 +1,6 @@
 //! A customer's key service, whose key is disabled and enabled by hand.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use base::Rng;
@@ -14,11 +14,17 @@ pub struct CustomerKms {
     inner: LocalKms,
     refusal: Mutex<Option<KmsError>>,
     hangs: AtomicBool,
+    calls: AtomicUsize,
 }
 
 impl CustomerKms {
     pub(super) fn new(rng: &dyn Rng) -> Self {
-        Self { inner: LocalKms::in_memory(rng), refusal: Mutex::new(None), hangs: AtomicBool::new(false) }
+        Self {
+            inner: LocalKms::in_memory(rng),
+            refusal: Mutex::new(None),
+            hangs: AtomicBool::new(false),
+            calls: AtomicUsize::new(0),
+        }
     }
 
     /// From here on every call ends so; with `None` calls are answered again.
@@ -29,6 +35,11 @@ impl CustomerKms {
     /// Whether from here on no call is answered at all.
     pub fn hang(&self, hangs: bool) {
         self.hangs.store(hangs, Ordering::SeqCst);
+    }
+
+    /// How often it was asked since the last time this was.
+    pub fn calls(&self) -> usize {
+        self.calls.swap(0, Ordering::SeqCst)
     }
 
     fn refusal(&self) -> Option<KmsError> {
@@ -46,6 +57,7 @@ impl Kms for CustomerKms {
         context: &'a KeyContext,
         key: &'a ScopeKey,
     ) -> BoxFuture<'a, Result<Sealed, KmsError>> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
         match self.refusal() {
             _ if self.hangs.load(Ordering::SeqCst) => Box::pin(std::future::pending()),
             Some(why) => Box::pin(async { Err(why) }),
@@ -58,6 +70,7 @@ impl Kms for CustomerKms {
         context: &'a KeyContext,
         wrapped: &'a Sealed,
     ) -> BoxFuture<'a, Result<ScopeKey, KmsError>> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
         match self.refusal() {
             _ if self.hangs.load(Ordering::SeqCst) => Box::pin(std::future::pending()),
             Some(why) => Box::pin(async { Err(why) }),

@@ -190,3 +190,24 @@ async fn who_looks_after_many_resources_does_not_wait_for_one_whose_key_service_
     assert!(unreadable.clone().count() == 2 && unreadable.clone().all(|line| line["resource"] == "contoso"));
     test.customer().hang(false);
 }
+
+/// A hundred messages a second, for a minute and a half: keys are asked for as often as they are forgotten.
+#[tokio::test]
+async fn a_key_service_is_not_asked_for_each_message() {
+    let test = TestApp::new().await;
+    let target = "/operator/resources/contoso/keys:handOver";
+    test.call("POST", target).operator().json(&json!({ "to": CUSTOMER })).send().await.expect(200);
+    let ada = test.user(&["chat"]).await;
+    let made = test.call("POST", "/chat/threads").by(&ada).json(&json!({ "topic": "x" })).send().await;
+    let id = made.expect(201).json()["chatThread"]["id"].as_str().unwrap().replace('@', "%40");
+    let path = format!("/chat/threads/{}/messages", id.replace(':', "%3A"));
+    test.customer().calls();
+    const MESSAGES: usize = 9_000;
+    for _ in 0..MESSAGES {
+        test.clock.advance(Duration::from_millis(10));
+        test.call("POST", &path).by(&ada).json(&json!({ "content": "x" })).send().await.expect(201);
+    }
+    let calls = test.customer().calls();
+    assert!(calls > 0, "it is asked again when keys are forgotten");
+    assert!(calls * 1_000 < MESSAGES, "{calls} calls for {MESSAGES} messages");
+}

@@ -132,8 +132,8 @@ impl Reach {
         }
         let default = super::super::default_config();
         match &self.config {
-            Some(path) => configured(path),
-            None if default.exists() => configured(&default),
+            Some(path) => configured(path, self.token_file.is_some()),
+            None if default.exists() => configured(&default, self.token_file.is_some()),
             None => Err(CliError::WhichServer),
         }
     }
@@ -155,7 +155,7 @@ fn running(path: &Path) -> Result<Found, CliError> {
 }
 
 /// A server of this machine, reached at the address it listens at, whatever stands before it.
-fn configured(path: &Path) -> Result<Found, CliError> {
+fn configured(path: &Path, token_is_given: bool) -> Result<Found, CliError> {
     let config = Config::load(path).map_err(CliError::Config)?;
     let operator = config.operator.as_ref();
     let address = operator.and_then(|operator| operator.listen).unwrap_or(config.listener.address);
@@ -172,7 +172,8 @@ fn configured(path: &Path) -> Result<Found, CliError> {
         _ => "localhost".to_owned(),
     };
     let at = if loopback { "localhost".to_owned() } else { address.ip().to_string() };
-    let token = super::super::serve::operator(&config)?;
+    // Where it is given it is not looked for: it may be sealed, or out of reach for who asks.
+    let token = if token_is_given { None } else { super::super::serve::operator(&config)? };
     Ok(Found { endpoint: format!("https://{host}:{port}"), connect: Some((at, port)), ca, token, shown })
 }
 
@@ -322,6 +323,22 @@ mod tests {
             "address = '10.0.0.5:443'\ncertificate = '/c'\nkey = '/k'\npublic_hosts = ['chat.example.org']",
         );
         assert_eq!(public, ("https://chat.example.org:443".into(), ("10.0.0.5".into(), 443), None));
+    }
+
+    #[test]
+    fn a_token_that_is_given_is_not_looked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, token) = (folder.path().join("c.toml"), folder.path().join("token"));
+        let text = "[operator]\ntoken = 'sealed:/nowhere/token'\n[listener]\naddress = '127.0.0.1:1'\n\
+                    self_signed = true\ndata = '/d'\n[[cell]]\ngeography = 'europe'\n\
+                    engine = { kind = 'sqlite', path = '/d/s' }\nkms = { kind = 'local', path = '/d/k' }\n\
+                    [[resource]]\nname = 'a'\ngeography = 'europe'\n";
+        std::fs::write(&path, text).unwrap();
+        std::fs::write(&token, "x".repeat(40)).unwrap();
+        let config = ["--config", path.to_str().unwrap()];
+        assert!(reach(&config).find().err().unwrap().to_string().contains("--token-file"));
+        let given = [config[0], config[1], "--token-file", token.to_str().unwrap()];
+        assert!(reach(&given).find().unwrap().token.is_none());
     }
 
     #[test]
