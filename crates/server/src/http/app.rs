@@ -1,5 +1,6 @@
 //! The stack itself, from a parsed head to an answer. Whatever happens, there is one.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ::http::request::Parts;
@@ -251,7 +252,7 @@ impl App {
     }
 
     /// Past the limit of failures from one address, 429 takes the place of 401.
-    fn slow_down(&self, error: ApiError, offered: bool, peer: std::net::IpAddr) -> ApiError {
+    fn slow_down(&self, error: ApiError, offered: bool, peer: IpAddr) -> ApiError {
         if error.status() != 401 || matches!(error.code(), "IdentityNotOwned" | "SenderNotOwned") || !offered
         {
             return error;

@@ -30,6 +30,14 @@ pub struct Keeper {
     pub node: [u8; 16],
 }
 
+/// The certificate that is shown, as far as it must be remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    version: u64,
+    /// When the next one is asked for.
+    due: Timestamp,
+}
+
 impl Keeper {
     /// Keeps it until `stop` is done.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
@@ -48,66 +56,66 @@ impl Keeper {
         }
     }
 
-    /// Takes up what is new, of the version after `seen`, and asks for what is due.
+    /// Takes up what is new since it was `seen`, and asks for what is due.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn look(&self, seen: &mut Option<u64>) -> Result<(), StoreError> {
-        let newest = acme::version(&self.cell).await?;
-        if newest != *seen {
-            self.take_up().await?;
-            *seen = newest;
+    pub async fn look(&self, seen: &mut Option<Seen>) -> Result<(), StoreError> {
+        if acme::version(&self.cell).await? != seen.map(|seen| seen.version) {
+            *seen = self.take_up().await?;
         }
-        let due = match acme::certificate(&self.cell).await? {
-            Some(found) => self.is_due(&found.value),
-            None => true,
-        };
-        if due && acme::take(&self.cell, self.node).await? {
-            self.ask().await?;
-            *seen = acme::version(&self.cell).await?;
+        let is_due = seen.is_none_or(|seen| seen.due <= self.cell.clock().now());
+        if is_due && acme::take(&self.cell, self.node).await? && self.ask().await? {
+            *seen = self.take_up().await?;
         }
         Ok(())
     }
 
-    /// Shows the certificate there is. One that cannot be shown is passed over.
+    /// Shows the certificate there is. One that cannot be shown is passed over, and due.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn take_up(&self) -> Result<(), StoreError> {
-        let Some(found) = acme::certificate(&self.cell).await? else { return Ok(()) };
-        let CertificateRow { chain, key, .. } = &found.value;
-        match self.shown.replace(chain.as_bytes(), key.expose().as_bytes()) {
-            Ok(()) => tracing::info!(until = self.shown.expires_at().to_iso(), "a new certificate is in use"),
-            Err(fault) => tracing::error!(%fault, "the certificate that is kept cannot be used"),
-        }
-        Ok(())
-    }
-
-    /// With two thirds of its life gone, as the authorities recommend, or for other names.
-    fn is_due(&self, row: &CertificateRow) -> bool {
-        let Ok(read) = CertificateStore::new(row.chain.as_bytes(), row.key.expose().as_bytes()) else {
-            return true;
+    pub async fn take_up(&self) -> Result<Option<Seen>, StoreError> {
+        let Some(found) = acme::certificate(&self.cell).await? else { return Ok(None) };
+        let CertificateRow { names, issued_on, chain, key } = &found.value;
+        let due = match self.shown.replace(chain.as_bytes(), key.expose().as_bytes()) {
+            Err(fault) => {
+                tracing::error!(%fault, "the certificate that is kept cannot be used");
+                Timestamp::EPOCH
+            }
+            Ok(()) => {
+                let until = self.shown.expires_at();
+                tracing::info!(until = until.to_iso(), "a new certificate is in use");
+                // For a name that it lacks it is due now. One more than are wanted does no harm: a node may know less.
+                let is_whole = self.names.iter().all(|name| names.contains(name));
+                if is_whole { renew_on(*issued_on, until) } else { Timestamp::EPOCH }
+            }
         };
-        row.names != self.names || self.cell.clock().now() >= renew_on(row.issued_on, read.expires_at())
+        Ok(Some(Seen { version: found.version, due }))
     }
 
-    async fn ask(&self) -> Result<(), StoreError> {
+    /// Whether a certificate was issued, which is then kept.
+    async fn ask(&self) -> Result<bool, StoreError> {
         tracing::info!(names = self.names.len(), directory = self.directory, "asking for a certificate");
-        match self.issuer.issue(&self.names, self).await {
+        let issued = self.issuer.issue(&self.names, self).await;
+        let is_issued = issued.is_ok();
+        let fault = match issued {
             Ok(Issued { chain, key }) => {
                 let (names, issued_on) = (self.names.clone(), self.cell.clock().now());
                 acme::keep(&self.cell, &CertificateRow { names, issued_on, chain, key }).await?;
-                self.take_up().await
+                None
             }
-            Err(fault) => {
-                let pause = acme::give_up(&self.cell, self.node).await?;
-                tracing::error!(%fault, again_in = pause.as_secs(), "no certificate was issued");
-                Ok(())
-            }
+            Err(fault) => Some(fault),
+        };
+        let pause = acme::let_go(&self.cell, self.node).await?;
+        if let Some(fault) = fault {
+            tracing::error!(%fault, again_in = pause.as_secs(), "no certificate was issued");
         }
+        Ok(is_issued)
     }
 }
 
+/// With two thirds of its life gone, as the authorities recommend.
 fn renew_on(issued_on: Timestamp, expires_at: Timestamp) -> Timestamp {
     issued_on.plus(expires_at.distance(issued_on) / 3 * 2)
 }
@@ -230,12 +238,29 @@ mod tests {
         let asked = || issuer.asked.lock().unwrap().len();
         let mut there = None;
         other.look(&mut there).await.unwrap();
-        assert_eq!((asked(), other.shown.expires_at()), (2, first), "other names, and the former is shown");
+        assert_eq!(
+            (asked(), other.shown.expires_at()),
+            (1, first),
+            "another name, but an order is too fresh"
+        );
+        test.clock.advance(acme::FIRST_PAUSE);
+        other.look(&mut there).await.unwrap();
+        assert_eq!((asked(), other.shown.expires_at()), (2, first), "and the former is shown");
         other.look(&mut there).await.unwrap();
         assert_eq!(asked(), 2, "not again at once");
-        test.clock.advance(acme::FIRST_PAUSE);
+        test.clock.advance(acme::FIRST_PAUSE * 2);
         *issuer.fails.lock().unwrap() = false;
         other.look(&mut there).await.unwrap();
         assert_eq!(issuer.asked.lock().unwrap().last().unwrap(), &["b.example"]);
+
+        // Two nodes that were told different names ask in turns, ever more seldom.
+        let before = asked();
+        for _ in 0..24 * 60 {
+            test.clock.advance(Duration::from_secs(60));
+            *issuer.now.lock().unwrap() = Some(test.clock.now());
+            one.look(&mut seen).await.unwrap();
+            other.look(&mut there).await.unwrap();
+        }
+        assert!(asked() - before <= 12, "{} orders in a day", asked() - before);
     }
 }

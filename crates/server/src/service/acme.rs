@@ -10,9 +10,10 @@ use store::{Cell, Class, Draft, Keyspace, KeyspaceDef, Scope, StoreError, Versio
 
 /// For how long a node that asks keeps the others from asking too; longer than an order takes.
 pub const LEASE: Duration = Duration::from_secs(300);
-/// How long after a failed order the next is made, and how long at most.
+/// How long after an order, whatever came of it, the next is made. Nodes that were told different names would otherwise ask in
+/// turns, until the authority asks neither again.
 pub const FIRST_PAUSE: Duration = Duration::from_secs(60);
-/// See [`FIRST_PAUSE`]; it doubles up to this.
+/// See [`FIRST_PAUSE`]; it doubles with each order, up to this.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 60 * 60);
 
 macro_rules! kept {
@@ -69,14 +70,17 @@ impl fmt::Debug for CertificateRow {
     }
 }
 
+/// After so long without an order the next pause is a [`FIRST_PAUSE`] again.
+pub const CALM: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Who asks for a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderRow {
     node: [u8; 16],
     /// Until when nobody else may.
     until: Timestamp,
-    /// Failures in a row.
-    failures: u32,
+    /// Orders in a row.
+    orders: u32,
 }
 
 /// The keyspaces of certificates that are asked for.
@@ -101,14 +105,13 @@ pub async fn version(cell: &Cell) -> Result<Option<u64>, StoreError> {
     cell.version_of::<Certificates>(ResourceId::CELL, &0).await
 }
 
-/// Keeps a certificate, and takes the order off: the next failure is a first one.
+/// Keeps a certificate.
 ///
 /// # Errors
 /// Those of the store.
 pub async fn keep(cell: &Cell, row: &CertificateRow) -> Result<(), StoreError> {
     let mut draft = cell.draft(ResourceId::CELL).await?;
     draft.put_in_resource::<Certificates>(&0, row, &[])?;
-    draft.delete::<Orders>(&0);
     draft.commit().await
 }
 
@@ -155,7 +158,7 @@ pub async fn post(cell: &Cell, token: &str, answer: Option<&Personal<String>>) -
     draft.commit().await
 }
 
-/// Makes `node` the one that asks, unless another does, or a failure is too fresh.
+/// Makes `node` the one that asks, unless another does, or the last order is too fresh.
 ///
 /// # Errors
 /// Those of the store.
@@ -165,14 +168,14 @@ pub async fn take(cell: &Cell, node: [u8; 16]) -> Result<bool, StoreError> {
     let found = reader.get::<Orders>(&0).await?;
     let mut draft = reader.draft();
     drop(reader);
-    let failures = found.as_ref().map_or(0, |found| found.value.failures);
+    let recent = found.as_ref().filter(|found| found.value.until.plus(CALM) > now);
+    let orders = recent.map_or(0, |found| found.value.orders);
     match &found {
-        // A pause after a failure is everybody's, a lease its node's own.
         Some(found) if found.value.until > now => return Ok(false),
         Some(found) => draft.expect_version::<Orders>(&0, found.version),
         None => draft.expect_absent::<Orders>(&0),
     }
-    let row = OrderRow { node, until: now.plus(LEASE), failures };
+    let row = OrderRow { node, until: now.plus(LEASE), orders };
     draft.put_in_resource::<Orders>(&0, &row, &[])?;
     match draft.commit().await {
         Ok(()) => Ok(true),
@@ -181,25 +184,21 @@ pub async fn take(cell: &Cell, node: [u8; 16]) -> Result<bool, StoreError> {
     }
 }
 
-/// Says that the order of `node` failed. Gives how long the next waits.
+/// Says that the order of `node` is over. Gives how long the next waits.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn give_up(cell: &Cell, node: [u8; 16]) -> Result<Duration, StoreError> {
+pub async fn let_go(cell: &Cell, node: [u8; 16]) -> Result<Duration, StoreError> {
     let mut reader = cell.read(ResourceId::CELL).await?;
     let found = reader.get::<Orders>(&0).await?;
     let mut draft = reader.draft();
     drop(reader);
     let Some(found) = found.filter(|found| found.value.node == node) else { return Ok(FIRST_PAUSE) };
-    let failures = found.value.failures;
-    let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(16)).min(LONGEST_PAUSE);
+    let orders = found.value.orders;
+    let pause = FIRST_PAUSE.saturating_mul(1 << orders.min(16)).min(LONGEST_PAUSE);
     let until = cell.clock().now().plus(pause);
     draft.expect_version::<Orders>(&0, found.version);
-    draft.put_in_resource::<Orders>(
-        &0,
-        &OrderRow { node, until, failures: failures.saturating_add(1) },
-        &[],
-    )?;
+    draft.put_in_resource::<Orders>(&0, &OrderRow { node, until, orders: orders.saturating_add(1) }, &[])?;
     draft.commit().await?;
     Ok(pause)
 }
@@ -210,7 +209,7 @@ mod tests {
     use crate::testing::{START, TestApp};
 
     #[tokio::test]
-    async fn one_node_asks_and_after_a_failure_nobody_for_a_while() {
+    async fn one_node_asks_and_after_it_nobody_for_a_while() {
         let test = TestApp::new().await;
         let cell = test.resource().cell();
         let (one, other) = tokio::join!(take(cell, [1; 16]), take(cell, [2; 16]));
@@ -221,8 +220,8 @@ mod tests {
         assert!(take(cell, [3; 16]).await.unwrap(), "a node that stopped keeps nobody away for ever");
         let mut expected = FIRST_PAUSE;
         for _ in 0..20 {
-            assert_eq!(give_up(cell, [9; 16]).await.unwrap(), FIRST_PAUSE, "it was not the one that asked");
-            let pause = give_up(cell, [3; 16]).await.unwrap();
+            assert_eq!(let_go(cell, [9; 16]).await.unwrap(), FIRST_PAUSE, "it was not the one that asked");
+            let pause = let_go(cell, [3; 16]).await.unwrap();
             assert_eq!(pause, expected);
             expected = (expected * 2).min(LONGEST_PAUSE);
             test.clock.advance(pause - Duration::from_millis(1));
@@ -231,6 +230,10 @@ mod tests {
             assert!(take(cell, [3; 16]).await.unwrap());
         }
         assert_eq!(expected, LONGEST_PAUSE);
+        let_go(cell, [3; 16]).await.unwrap();
+        test.clock.advance(LONGEST_PAUSE + CALM);
+        assert!(take(cell, [3; 16]).await.unwrap());
+        assert_eq!(let_go(cell, [3; 16]).await.unwrap(), FIRST_PAUSE, "it begins anew after a calm day");
     }
 
     #[tokio::test]

@@ -109,7 +109,7 @@ impl CellTokens {
         cell.create_resource_key(ResourceId::CELL).await?;
         for _ in 0..ATTEMPTS {
             let Some(keys) = read(cell).await? else {
-                match make(cell, 1, NO_ACT).await {
+                match make(cell, 1, &[], NO_ACT, Duration::ZERO).await {
                     Ok(()) | Err(ResourceError::Store(StoreError::Conflict)) => continue,
                     Err(fault) => return Err(fault),
                 }
@@ -161,7 +161,7 @@ impl CellTokens {
                 return Err(ResourceError::TooManyKeys);
             }
             let number = keys.signers.first().map_or(1, |newest| newest.number + 1);
-            match make(&self.cell, number, act).await {
+            match make(&self.cell, number, &[], act, Duration::ZERO).await {
                 Err(ResourceError::Store(StoreError::Conflict)) => {}
                 made => {
                     made?;
@@ -183,19 +183,11 @@ impl CellTokens {
             self.refresh().await?;
             let keys = self.keys();
             let number = keys.signers.first().map_or(1, |newest| newest.number + 1);
-            let now = self.cell.clock().now();
-            let signer = TokenSigner::generate().map_err(|_| ResourceError::NoKey)?;
-            let row =
-                SigningKeyRow { created_on: now.minus(LEAD), pkcs8: signer.to_pkcs8().expose().clone() };
-            let mut draft = self.cell.draft(ResourceId::CELL).await?;
-            draft.expect_absent::<SigningKeys>(&number);
-            draft.put_in_resource::<SigningKeys>(&number, &row, &[])?;
-            keys.signers.iter().for_each(|one| draft.delete::<SigningKeys>(&one.number));
-            audit::record(&mut draft, act, Target::Resource(ResourceId::CELL), now, &**self.cell.rng())?;
-            match draft.commit().await {
-                Err(StoreError::Conflict) => {}
-                done => {
-                    done?;
+            let former: Vec<u32> = keys.signers.iter().map(|one| one.number).collect();
+            match make(&self.cell, number, &former, act, LEAD).await {
+                Err(ResourceError::Store(StoreError::Conflict)) => {}
+                made => {
+                    made?;
                     self.refresh().await?;
                     return Ok(());
                 }
@@ -323,14 +315,21 @@ async fn read(cell: &Cell) -> Result<Option<Keys>, ResourceError> {
     Ok(Some(Keys { signers, verifier, jwks }))
 }
 
-/// Makes the key of that number, unless there is one.
-async fn make(cell: &Cell, number: u32, act: Act) -> Result<(), ResourceError> {
+/// Makes the key of that number, unless there is one, as if so long `before`, and ends the `former` ones.
+async fn make(
+    cell: &Cell,
+    number: u32,
+    former: &[u32],
+    act: Act,
+    before: Duration,
+) -> Result<(), ResourceError> {
     let signer = TokenSigner::generate().map_err(|_| ResourceError::NoKey)?;
     let now = cell.clock().now();
-    let row = SigningKeyRow { created_on: now, pkcs8: signer.to_pkcs8().expose().clone() };
+    let row = SigningKeyRow { created_on: now.minus(before), pkcs8: signer.to_pkcs8().expose().clone() };
     let mut draft = cell.draft(ResourceId::CELL).await?;
     draft.expect_absent::<SigningKeys>(&number);
     draft.put_in_resource::<SigningKeys>(&number, &row, &[])?;
+    former.iter().for_each(|number| draft.delete::<SigningKeys>(number));
     audit::record(&mut draft, act, Target::Resource(ResourceId::CELL), now, &**cell.rng())?;
     draft.commit().await?;
     Ok(())
