@@ -92,6 +92,7 @@ static RULES: &[Rule] = &[
     rule("chat/receipts/send", TALK, Needs::Present),
     rule("chat/receipts/read", TALK, Needs::Present),
     rule("chat/typing/send", TALK, Needs::Present),
+    rule("chat/realtime/read", TALK, Needs::Nothing),
 ];
 
 /// Something a caller may or may not do. It can only be had from the rules.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use base::{Geography, NetworkRules, ResourceId, TlsVersion};
+use base::{Geography, NetworkRules, Origins, ResourceId, TlsVersion};
 use store::Cell;
 
 use crate::http::host;
@@ -24,6 +24,7 @@ pub struct ResourceEntry {
     senders: Senders,
     network: NetworkRules,
     minimum_tls: TlsVersion,
+    origins: Origins,
 }
 
 impl ResourceEntry {
@@ -49,6 +50,7 @@ impl ResourceEntry {
             senders: Senders::default(),
             network: NetworkRules::default(),
             minimum_tls: TlsVersion::V1_2,
+            origins: Origins::default(),
         }
     }
 
@@ -83,6 +85,19 @@ impl ResourceEntry {
     pub const fn with_minimum_tls(mut self, version: TlsVersion) -> Self {
         self.minimum_tls = version;
         self
+    }
+
+    /// The same, spoken to by pages of these origins.
+    #[must_use]
+    pub fn with_origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// Whose pages may speak to it.
+    #[must_use]
+    pub const fn origins(&self) -> &Origins {
+        &self.origins
     }
 
     /// Whether a connection speaks what is new enough: `None` is one that stays within the machine and needs no TLS.

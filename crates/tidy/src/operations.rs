@@ -13,9 +13,10 @@ const BEGIN: &str = "<!-- generated:operations -->\n";
 const END: &str = "<!-- /generated:operations -->";
 
 /// The areas of the table, in the order of the page, with their names.
-const AREAS: [(&str, &str); 20] = [
+const AREAS: [(&str, &str); 21] = [
     ("identity", "Identity"),
     ("chat", "Chat"),
+    ("push", "Push to browsers"),
     ("sms", "SMS"),
     ("email", "Email"),
     ("numbers", "Phone numbers"),

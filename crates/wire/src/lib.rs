@@ -12,6 +12,7 @@ pub mod numbers;
 pub mod operation;
 pub mod outbox;
 pub mod page;
+pub mod push;
 pub mod query;
 pub mod sip;
 pub mod sms;

@@ -53,6 +53,8 @@ pub enum Area {
     Identity,
     /// Chat.
     Chat,
+    /// What the browser build of the chat SDK is told as it happens.
+    Push,
     /// SMS.
     Sms,
     /// Mail.

@@ -7,6 +7,7 @@ pub mod identity;
 pub mod numbers;
 pub mod operator;
 pub mod product;
+pub mod push;
 pub mod sip;
 pub mod sms;
 
@@ -17,8 +18,9 @@ use wire::operation::OPERATIONS;
 use crate::http::{Context, Reply};
 
 /// Each area's handlers by the names of their operations.
-const AREAS: [fn(&str) -> Option<Handler>; 8] = [
+const AREAS: [fn(&str) -> Option<Handler>; 9] = [
     chat::handler,
+    push::handler,
     identity::handler,
     product::handler,
     email::handler,

@@ -297,6 +297,7 @@ fn place(data: &Path, known: &[Known], key: Option<&Arc<AccessKey>>) -> (Vec<Cel
             senders: Senders::for_development(),
             network: NetworkRules::default(),
             minimum_tls: TlsVersion::V1_2,
+            origins: base::Origins::Any,
         });
     }
     (cells, placed)

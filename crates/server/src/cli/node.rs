@@ -176,6 +176,11 @@ impl Node {
                 None
             });
         }
+        let (live, ended) = (Arc::clone(&self.app.state().chat.live), self.stop.clone());
+        tasks.spawn(async move {
+            live.run(stop_begun(ended)).await;
+            None
+        });
         let (carriers, ended) = (self.carriers, self.stop.clone());
         tasks.spawn(async move {
             carriers.run(stop_begun(ended)).await;

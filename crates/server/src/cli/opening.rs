@@ -36,6 +36,7 @@ pub(super) struct Placed {
     pub(super) network: NetworkRules,
     /// The oldest TLS it may be spoken to in.
     pub(super) minimum_tls: TlsVersion,
+    pub(super) origins: base::Origins,
 }
 
 /// One resource that is served.
@@ -88,7 +89,7 @@ pub(super) async fn settle(
             placed.public_hosts,
         );
         let entry = entry.with_senders(placed.senders).with_network(placed.network);
-        let entry = entry.with_minimum_tls(placed.minimum_tls);
+        let entry = entry.with_minimum_tls(placed.minimum_tls).with_origins(placed.origins);
         entries.push(Arc::new(entry.held_by(custody)));
     }
     Ok((entries, served))

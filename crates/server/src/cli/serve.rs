@@ -126,6 +126,7 @@ fn place(config: &Config) -> Result<Vec<Placed>, CliError> {
         let network = resource.network.clone();
         let key_service = resource.key_service.clone();
         let minimum_tls = resource.minimum_tls;
+        let origins = resource.origins.clone();
         placed.push(Placed {
             id: None,
             name,
@@ -136,6 +137,7 @@ fn place(config: &Config) -> Result<Vec<Placed>, CliError> {
             senders,
             network,
             minimum_tls,
+            origins,
         });
     }
     Ok(placed)

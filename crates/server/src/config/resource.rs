@@ -1,6 +1,6 @@
 //! `[[resource]]`: one tenant, the geography it lives in, and where its access keys are when the operator sets them.
 
-use base::{Geography, Network, NetworkRules, TlsVersion};
+use base::{Geography, Network, NetworkRules, Origins, TlsVersion};
 use post::text::number::Sender;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -27,6 +27,8 @@ pub struct ResourceConfig {
     pub network: NetworkRules,
     /// The oldest TLS it may be spoken to in.
     pub minimum_tls: TlsVersion,
+    /// Whose pages may speak to it.
+    pub origins: Origins,
 }
 
 /// Something that texts may be sent from.
@@ -86,6 +88,11 @@ pub(super) struct RawResource {
     #[serde(default)]
     #[schemars(with = "String", regex(pattern = r"^1\.[23]$"))]
     minimum_tls: Option<String>,
+    /// The origins whose pages may speak to it, such as "https://chat.example.org"; "*" alone stands for all, an empty list for
+    /// none. Every request needs a token or a key all the same. [default: ["*"]]
+    #[serde(default)]
+    #[schemars(with = "Vec<String>", length(max = 100))]
+    cors_origins: Option<Vec<String>>,
     /// From where it may be reached.
     #[serde(default)]
     network: RawNetwork,
@@ -158,6 +165,13 @@ impl RawResource {
                 TlsVersion::V1_3
             }
         };
+        let origins = self.cors_origins.as_deref().map_or(Ok(Origins::Any), Origins::parse);
+        let origins = origins.unwrap_or_else(|wrong| {
+            let what = format!("\"{wrong}\" is no origin as a browser writes it, or one too many");
+            let hint = "write such as \"https://chat.example.org\", without a path, or \"*\" alone";
+            document.problem(&format!("{at}.cors_origins"), what, hint);
+            Origins::Any
+        });
         Some(ResourceConfig {
             name: name?,
             geography: geography?,
@@ -166,6 +180,7 @@ impl RawResource {
             text_senders,
             network,
             minimum_tls,
+            origins,
         })
     }
 }

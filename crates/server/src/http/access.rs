@@ -13,12 +13,15 @@ use guard::signature::{AccessKey, SignedRequest, verify};
 use guard::token::{Claims, Scopes, TokenError};
 use policy::{Door, Permission, Refusal, Scope, ScopeSet, Who, admit};
 use wire::ApiError;
-use wire::operation::{Access, Operation};
+use wire::operation::{Access, Area, Operation};
 
 use super::context::{Caller, State, TokenCaller};
 use super::operator::OperatorToken;
 use crate::directory::ResourceEntry;
 use crate::service::resources::ResourceError;
+
+/// Where the push protocol has its token.
+const PUSH_TOKEN: &str = "x-skypetoken";
 
 /// How an operation says what credential it wants (RFC 9110, section 11.6.1).
 const WANTS_KEY: HeaderValue = HeaderValue::from_static("HMAC-SHA256");
@@ -39,7 +42,7 @@ pub(crate) fn challenge(operation: &Operation) -> Option<HeaderValue> {
 /// 401 when there is no credential, it does not hold, it is of another resource, or of a kind this operation does not
 /// take; 403 when a token lacks the scope.
 pub(crate) async fn enter(
-    permission: Option<Permission>,
+    (permission, area): (Option<Permission>, Area),
     state: &State,
     resource: &ResourceEntry,
     head: &Parts,
@@ -52,7 +55,9 @@ pub(crate) async fn enter(
         // The kind of credential is looked at before its worth: what can never be let in costs no cryptography.
         Door::Key => Caller::AccessKey { index: access_key(resource, head, body, &state.limits, now).await? },
         Door::Operator => operator(state.operator.as_ref(), head)?,
-        Door::Scopes(_) => Caller::User(TokenCaller { claims: token(resource, head, now).await? }),
+        Door::Scopes(_) => {
+            Caller::User(TokenCaller { claims: token(resource, bearer(head, area)?, now).await? })
+        }
     };
     match admit(who(&caller), permission) {
         Ok(()) => Ok(caller),
@@ -131,13 +136,21 @@ fn signed_by(
     verify(&request, keys, now, limits.clock_skew()).map_err(|_| ApiError::denied())
 }
 
-/// What the request's token says, when it is one of this resource.
-async fn token(resource: &ResourceEntry, head: &Parts, now: Timestamp) -> Result<Arc<Claims>, ApiError> {
+/// The request's token. The push protocol has a header of its own for it, with the bare token in it.
+fn bearer(head: &Parts, area: Area) -> Result<&str, ApiError> {
+    if area == Area::Push && !head.headers.contains_key(header::AUTHORIZATION) {
+        let token = single(head, PUSH_TOKEN).map_err(|_| ApiError::unauthorized())?;
+        return token.ok_or_else(ApiError::unauthorized);
+    }
     let authorization = authorization(head)?;
     if !has_scheme(authorization, "Bearer") {
         return Err(ApiError::unauthorized());
     }
-    let token = authorization["Bearer".len()..].trim();
+    Ok(authorization["Bearer".len()..].trim())
+}
+
+/// What the request's token says, when it is one of this resource.
+async fn token(resource: &ResourceEntry, token: &str, now: Timestamp) -> Result<Arc<Claims>, ApiError> {
     let keys = resource.tokens();
     keys.stay_fresh(now).await.map_err(|fault| unknown(&fault))?;
     let mut verified = keys.verify(token, now);
@@ -184,7 +197,7 @@ fn authorization(head: &Parts) -> Result<&str, ApiError> {
 
 /// Whether a credential was offered at all.
 pub(crate) fn offers_credential(head: &Parts) -> bool {
-    head.headers.contains_key(header::AUTHORIZATION)
+    head.headers.contains_key(header::AUTHORIZATION) || head.headers.contains_key(PUSH_TOKEN)
 }
 
 fn has_scheme(authorization: &str, scheme: &str) -> bool {

@@ -13,6 +13,7 @@ use wire::operation::{Access, Area, Body, OPERATIONS, Operation, Params};
 use wire::{ApiError, ApiVersion, Query, Route};
 
 use super::context::{Caller, Context, State};
+use super::cors::Page;
 use super::failures::Failures;
 use super::operator::{OperatorPlane, OperatorToken};
 use super::outgoing::Stamp;
@@ -228,7 +229,9 @@ impl App {
         if body.len() > limit {
             return Err(ApiError::payload_too_large(limit));
         }
-        let caller = access::enter(row.permission, &self.state, &resource, &head, &body, now).await?;
+        let caller =
+            access::enter((row.permission, operation.area), &self.state, &resource, &head, &body, now)
+                .await?;
         let user = match &caller {
             Caller::User(user) => Some(user.claims.user),
             Caller::Nobody | Caller::Operator | Caller::AccessKey { .. } => None,
@@ -290,23 +293,39 @@ impl Service for App {
     type Routed = Routed;
 
     fn route(&self, head: &Parts, peer: &Peer) -> Result<(Routed, usize), Response> {
-        self.find(head, Some(peer)).map_err(|refused| match refused {
-            Refused::Early(error) => self.stamp(Some(head)).error(&error),
-            Refused::Of(row, error) => self.stamp_of(row, head).error(&error),
-            Refused::Options(allow) => {
-                let reply = Reply::empty(StatusCode::NO_CONTENT).header(header::ALLOW, &allow);
-                self.stamp(Some(head)).reply(reply)
+        self.find(head, Some(peer)).map_err(|refused| {
+            let page = Page::of(head).zip(self.resource(head, Some(peer)).ok());
+            let mut response = match &refused {
+                Refused::Early(error) => self.stamp(Some(head)).error(error),
+                Refused::Of(row, error) => self.stamp_of(*row, head).error(error),
+                Refused::Options(allow) => {
+                    let reply = Reply::empty(StatusCode::NO_CONTENT).header(header::ALLOW, allow);
+                    self.stamp(Some(head)).reply(reply)
+                }
+            };
+            match (page, &refused) {
+                (Some((page, resource)), Refused::Options(allow)) => {
+                    page.preflight(&resource, allow, response.headers_mut());
+                }
+                (Some((page, resource)), _) => page.admit(&resource, response.headers_mut()),
+                (None, _) => {}
             }
+            response
         })
     }
 
     async fn respond(&self, routed: Routed, head: Parts, body: Bytes, peer: Arc<Peer>) -> Response {
         let stamp = self.stamp_of(routed.row, &head);
         let offered = access::offers_credential(&head);
-        match self.handle(routed, head, body, &peer).await {
+        let page = Page::of(&head).zip(routed.resource.clone());
+        let mut response = match self.handle(routed, head, body, &peer).await {
             Ok(reply) => stamp.reply(reply),
             Err(error) => stamp.error(&self.slow_down(error, offered, peer.address)),
+        };
+        if let Some((page, resource)) = page {
+            page.admit(&resource, response.headers_mut());
         }
+        response
     }
 
     fn refuse(&self, refusal: Refusal, head: Option<&Parts>) -> Response {

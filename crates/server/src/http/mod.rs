@@ -5,6 +5,7 @@ mod access;
 pub mod app;
 pub mod challenges;
 pub mod context;
+mod cors;
 pub(crate) mod failures;
 pub mod host;
 mod media;
@@ -12,7 +13,11 @@ pub mod operator;
 mod outgoing;
 pub mod rates;
 pub mod reply;
+mod upgrade;
 
 pub use app::{App, Routed, Setup};
 pub use context::{Caller, Context, State, TokenCaller};
 pub use reply::Reply;
+pub use upgrade::upgrade;
+
+pub use crate::net::Socket;

@@ -77,6 +77,9 @@ impl Stamp {
         for (name, value) in reply.headers {
             headers.insert(name, value);
         }
+        if let Some(takeover) = reply.takeover {
+            response.extensions_mut().insert(takeover);
+        }
         response
     }
 
@@ -247,8 +250,7 @@ mod tests {
 
     #[test]
     fn a_handlers_headers_come_through() {
-        let reply = Reply { status: StatusCode::CREATED, body: Some(b"{}".to_vec()), headers: Vec::new() }
-            .location("https://h/x");
+        let reply = Reply::body(StatusCode::CREATED, b"{}".to_vec()).location("https://h/x");
         let answer = stamp(&[]).operation(Some(&HeaderValue::from_static("1, 2")), None).reply(reply);
         assert_eq!(answer.headers()["location"], "https://h/x");
         assert_eq!(answer.headers()["api-supported-versions"], "1, 2");

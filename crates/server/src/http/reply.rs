@@ -4,8 +4,10 @@ use ::http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use wire::ApiError;
 
+use crate::net::Takeover;
+
 /// A successful answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Reply {
     /// The status: normally the operation's `success`.
     pub status: StatusCode,
@@ -13,19 +15,21 @@ pub struct Reply {
     pub body: Option<Vec<u8>>,
     /// Headers of the operation's own.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Who takes the connection over once this is out; with 101 alone.
+    pub takeover: Option<Takeover>,
 }
 
 impl Reply {
     /// An answer without a body.
     #[must_use]
     pub const fn empty(status: StatusCode) -> Self {
-        Self { status, body: None, headers: Vec::new() }
+        Self { status, body: None, headers: Vec::new(), takeover: None }
     }
 
     /// An answer with a body that is JSON already.
     #[must_use]
     pub const fn body(status: StatusCode, body: Vec<u8>) -> Self {
-        Self { status, body: Some(body), headers: Vec::new() }
+        Self { status, body: Some(body), headers: Vec::new(), takeover: None }
     }
 
     /// An answer with `value` as its JSON body.
@@ -34,7 +38,7 @@ impl Reply {
     /// 500 when `value` cannot be written as JSON, which no response type allows.
     pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Self, ApiError> {
         let body = serde_json::to_vec(value).map_err(|_| ApiError::internal())?;
-        Ok(Self { status, body: Some(body), headers: Vec::new() })
+        Ok(Self::body(status, body))
     }
 
     /// The same answer with one more header; a value that is no legal header value is left out.

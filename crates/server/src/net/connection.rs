@@ -18,6 +18,7 @@ use super::exchange::Exchange;
 use super::gate::Gate;
 use super::peer::Peer;
 use super::progress::{Phase, Progress, Timeouts};
+use super::socket::Socket;
 use super::stop::{StopSignal, StopStage};
 use super::{Refusal, Response, Service};
 
@@ -107,7 +108,20 @@ where
         })
         .await
     };
-    let (io, mid_request) = http.into_parts().io.into_inner();
+    let parts = http.into_parts();
+    let (io, mid_request) = parts.io.into_inner();
+    if end == End::Done
+        && !mid_request
+        && let Some(taken) = progress.taken_over()
+    {
+        let stop = stop.handle();
+        let socket = Socket::over(io, parts.read_buf, stop.clone()).await;
+        tokio::select! {
+            () = taken(socket) => {}
+            () = stop.reached(StopStage::Cut) => {}
+        }
+        return;
+    }
     let unread = mid_request || progress.unread();
     // What is left has a time of its own; a client that does not take it is dropped.
     let last = finish(shared, io, end, unread);

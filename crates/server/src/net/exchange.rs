@@ -16,6 +16,7 @@ use hyper::body::{Body, Incoming};
 
 use super::peer::Peer;
 use super::progress::{Phase, Progress};
+use super::socket::Takeover;
 use super::{Refusal, Response, Service};
 
 /// Bodies up to this length of requests refused by their head are read away, so that the connection lives on.
@@ -41,7 +42,10 @@ impl<S: Service> hyper::service::Service<http::Request<Incoming>> for Exchange<S
             (Arc::clone(&self.service), Arc::clone(&self.progress), Arc::clone(&self.peer));
         Box::pin(async move {
             let (head, body) = request.into_parts();
-            let response = answer(&*service, &progress, head, body, peer).await;
+            let mut response = answer(&*service, &progress, head, body, peer).await;
+            if let Some(takeover) = response.extensions_mut().remove::<Takeover>() {
+                progress.hand_over(takeover);
+            }
             progress.enter(Phase::Writing);
             Ok(response)
         })

@@ -17,6 +17,7 @@ mod reload;
 mod reload_clients;
 mod service;
 pub mod smtp;
+mod socket;
 #[cfg(test)]
 mod socket_tests;
 mod stop;
@@ -35,4 +36,5 @@ pub use proxy::Balancers;
 pub use reload::{CertificateFault, CertificateFiles, Reload};
 pub use reload_clients::ClientFiles;
 pub use service::{Refusal, Response, Service};
+pub use socket::{Socket, TakenOver, Takeover, accept_key};
 pub use stop::Stop;

@@ -8,6 +8,7 @@ use base::Limits;
 use tokio::time::Instant;
 
 use super::Refusal;
+use super::socket::{TakenOver, Takeover};
 
 /// The timeouts of one listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,7 @@ struct State {
     expired: Option<Refusal>,
     refused: Option<Refusal>,
     unread: bool,
+    takeover: Option<Takeover>,
 }
 
 /// Shared by the parts of one connection, all of one task: the lock is never waited for.
@@ -78,6 +80,7 @@ impl Progress {
             expired: None,
             refused: None,
             unread: false,
+            takeover: None,
         };
         Self { state: Mutex::new(state), timeouts }
     }
@@ -135,6 +138,16 @@ impl Progress {
     /// is closed, or the client may lose the answer to a TCP reset.
     pub(super) fn leave_unread(&self) {
         self.state().unread = true;
+    }
+
+    /// The connection is somebody else's once the present answer is out.
+    pub(super) fn hand_over(&self, to: Takeover) {
+        self.state().takeover = Some(to);
+    }
+
+    /// Whose the connection is now, if it is no longer HTTP's.
+    pub(super) fn taken_over(&self) -> Option<TakenOver> {
+        self.state().takeover.as_ref().and_then(Takeover::take)
     }
 
     pub(super) fn unread(&self) -> bool {

@@ -94,6 +94,11 @@ pub(super) struct StopSignal {
 }
 
 impl StopSignal {
+    /// What it listens to.
+    pub(super) fn handle(&self) -> Stop {
+        self.stop.clone()
+    }
+
     /// The present stage; the task is woken when it rises. A task keeps one waker all its life, so it is
     /// registered once per stage and not once per call.
     pub(super) fn poll_stage(&mut self, cx: &mut Context<'_>) -> StopStage {

@@ -7,6 +7,7 @@ pub mod delivery;
 pub mod email;
 pub mod events;
 pub mod identity;
+pub mod live;
 pub mod numbers;
 pub mod outbox;
 pub mod receipts;

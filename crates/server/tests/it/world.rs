@@ -242,6 +242,7 @@ impl World {
             "operator.numbers.import" => {
                 json!({ "csv": "number,country,type,calling,sms\n+14255550190,US,mobile,inbound,none" })
             }
+            "push.register" => json!({ "registrationId": "0", "transports": {} }),
             "sip.update" => json!({ "trunks": { "sbs1.contoso.com": { "sipSignalingPort": 5061 } } }),
             "sms.send" => sms(&self.test),
             "sms.opt_outs.add" | "sms.opt_outs.remove" | "sms.opt_outs.check" => {

@@ -50,6 +50,8 @@ impl Params {
 #[must_use]
 pub fn route(method: &Method, path: &str) -> Route {
     let Some(path) = path.strip_prefix('/') else { return Route::NotFound };
+    // The one path that its clients end with a slash.
+    let path = if path == "socket.io/1/" { "socket.io/1" } else { path };
     let mut buffer = [const { Cow::Borrowed("") }; MAX_SEGMENTS];
     let mut count = 0;
     for raw in path.split('/') {

@@ -22,11 +22,13 @@ mod operator_queue;
 mod operator_sms;
 mod operator_smtp;
 mod product;
+mod push;
 mod services;
 mod sms;
 
-const AREAS: [&[Operation]; 20] = [
+const AREAS: [&[Operation]; 21] = [
     chat::ROWS,
+    push::ROWS,
     identity::ROWS,
     product::ROWS,
     email::ROWS,

@@ -1,5 +1,7 @@
 //! Sending, reading, editing and deleting one message. Only its sender may edit or delete it.
 
+use std::time::Duration;
+
 use base::{MessageId, Personal, ThreadId, Timestamp};
 use store::{Opened, Reader, StoreError, Versioned};
 
@@ -37,8 +39,10 @@ struct Own {
     row: MessageRow,
     hint: Hint,
     version: u64,
-    /// When the change counts as made: never before anything already in the log.
+    /// When the change counts as made: after every other change of the thread and never before anything in its log.
     at: Timestamp,
+    /// The change before it, whosever: who follows the thread goes by the order of changes.
+    last: Option<(ThreadId, Timestamp, MessageId)>,
 }
 
 impl Desk<'_> {
@@ -73,7 +77,9 @@ impl Desk<'_> {
                     }
                 })?;
             let Some((place, pending)) = placed else { return Err(StoreError::Conflict.into()) };
-            self.settle(thread, place, pending.await.map_err(StoreError::from))
+            let id = self.settle(thread, place, pending.await.map_err(StoreError::from))?;
+            self.state.live.changed(self.key(thread));
+            Ok(id)
         })
     }
 
@@ -216,7 +222,9 @@ impl Desk<'_> {
         }
         let last = reader.last_key::<Messages>(&thread).await?;
         let end = last.map_or(Timestamp::EPOCH, |((_, id), _)| Timestamp::from_millis(id.0));
-        Ok(Own { member, row, hint, version, at: self.clock.now().max(end) })
+        let last = reader.last_key::<Changes>(&thread).await?.map(|(key, _)| key);
+        let next = last.map_or(Timestamp::EPOCH, |(_, at, _)| at.plus(Duration::from_millis(1)));
+        Ok(Own { member, row, hint, version, at: self.clock.now().max(end).max(next), last })
     }
 
     async fn change(
@@ -234,6 +242,7 @@ impl Desk<'_> {
         drop(reader);
         self.expect(&mut draft, &own.member);
         draft.expect_version::<Messages>(&(thread, id), own.version);
+        draft.expect_last::<Changes>(thread.as_bytes().to_vec(), own.last.as_ref());
         if let Some(before) = before {
             draft.delete::<Changes>(&(thread, before, id));
         }
@@ -244,6 +253,7 @@ impl Desk<'_> {
         }
         draft.commit().await?;
         self.events.wake();
+        self.state.live.changed(self.key(thread));
         Ok(())
     }
 

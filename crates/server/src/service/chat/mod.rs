@@ -32,6 +32,7 @@ macro_rules! retry {
 mod access;
 mod append;
 pub mod erasure;
+pub mod follow;
 mod html;
 mod listing;
 mod message;
@@ -57,6 +58,7 @@ use wire::error::ApiError;
 use crate::service::audit::Act;
 use crate::service::events::EventRouter;
 use crate::service::identity::IdentityCache;
+use crate::service::live::Live;
 use crate::service::turns::Turns;
 
 pub use listing::{MessageCursor, MessagePage, MessageQuery};
@@ -71,13 +73,20 @@ pub struct ChatState {
     ends: append::Ends,
     standings: access::Standings,
     turns: Turns,
+    /// Who listens.
+    pub live: Arc<Live>,
 }
 
 impl ChatState {
     /// Remembers nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { ends: append::Ends::new(), standings: access::Standings::new(), turns: Turns::new() }
+        Self {
+            ends: append::Ends::new(),
+            standings: access::Standings::new(),
+            turns: Turns::new(),
+            live: Live::new(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
 use store::{Direction, Draft, KeyRange, Opened, Reader, ScopeHandle, StoreError, Versioned};
 
+use super::follow::nameless;
 use super::rows::{
     Body, HINT_RESOURCE, Memberships, ParticipantRow, Participants, ThreadRow, Threads, author_scope,
 };
@@ -10,6 +11,7 @@ use super::view::{ParticipantView, shared_from};
 use super::{ChatError, Desk, tell};
 use crate::service::audit::{self, Target};
 use crate::service::identity::Identities;
+use crate::service::live::Joined;
 
 /// Someone to be in a thread.
 #[derive(Clone, Debug)]
@@ -88,25 +90,30 @@ impl Desk<'_> {
             let created = standing.live.created_on;
             draft.put::<Threads>(&thread, &ThreadRow::Live(standing.live), &[], &thread_key)?;
             let limit = self.limits.membership_periods;
-            self.tell(reader, thread, draft, &thread_key, |id, draft| {
-                let mut listed = Vec::new();
-                for ((participant, before), key) in adding.into_iter().zip(keys) {
-                    let user = participant.user;
-                    let from = history_begins(participant.share_history_from, created, id);
-                    let join = |row: &mut ParticipantRow| row.join(from, limit);
-                    let Some((row, key)) = admit(draft, thread, id, (participant, before), key, join)? else {
-                        continue;
-                    };
-                    listed.push((user, row.share_history_from()));
-                    if let Some(hearers) = &hearers {
-                        let times = (created, Timestamp::from_millis(id.0));
-                        let told = self.told_participant(thread, (user, &row), true, times);
-                        self.announce(draft, hearers, told, &key)?;
+            let mut users = Vec::new();
+            let with = self
+                .tell(reader, thread, draft, &thread_key, |id, draft| {
+                    let mut listed = Vec::new();
+                    for ((participant, before), key) in adding.into_iter().zip(keys) {
+                        let user = participant.user;
+                        let from = history_begins(participant.share_history_from, created, id);
+                        let join = |row: &mut ParticipantRow| row.join(from, limit);
+                        let Some((row, key)) = admit(draft, thread, id, (participant, before), key, join)?
+                        else {
+                            continue;
+                        };
+                        listed.push((user, row.share_history_from()));
+                        if let Some(hearers) = &hearers {
+                            let times = (created, Timestamp::from_millis(id.0));
+                            let told = self.told_participant(thread, (user, &row), true, times);
+                            self.announce(draft, hearers, told, &key)?;
+                        }
                     }
-                }
-                Ok(Body::ParticipantsAdded { participants: listed, initiator: self.user() })
-            })
-            .await?;
+                    users = listed.iter().map(|(user, _)| *user).collect();
+                    Ok(Body::ParticipantsAdded { participants: listed, initiator: self.user() })
+                })
+                .await?;
+            self.state.live.joined(self.cell, self.key(thread), &Joined { with, users });
             Ok(unknown)
         })
     }
@@ -137,18 +144,23 @@ impl Desk<'_> {
             draft.put::<Threads>(&thread, &ThreadRow::Live(standing.live.clone()), &[], &thread_key)?;
             let now = self.clock.now();
             let hearers = self.hearers_in(&mut reader, thread, tell::REMOVED).await?;
-            self.tell(reader, thread, draft, &thread_key, |id: MessageId, draft| {
-                if let Some(hearers) = &hearers {
-                    let times = (standing.live.created_on, Timestamp::from_millis(id.0));
-                    let told = self.told_participant(thread, (user, &known.row), false, times);
-                    self.announce(draft, hearers, told, &key)?;
-                }
-                known.row.leave(id.0, standing.live.topic);
-                draft.put::<Participants>(&(thread, user), &known.row, &[], &key)?;
-                audit::record(draft, self.act, Target::User(user), now, self.rng)?;
-                Ok(Body::ParticipantRemoved { participant: user, initiator: self.user() })
-            })
-            .await?;
+            let by =
+                ParticipantView { display_name: standing.participant.display_name, ..nameless(self.user()) };
+            let who = ParticipantView { display_name: known.row.display_name.clone(), ..nameless(user) };
+            let id = self
+                .tell(reader, thread, draft, &thread_key, |id: MessageId, draft| {
+                    if let Some(hearers) = &hearers {
+                        let times = (standing.live.created_on, Timestamp::from_millis(id.0));
+                        let told = self.told_participant(thread, (user, &known.row), false, times);
+                        self.announce(draft, hearers, told, &key)?;
+                    }
+                    known.row.leave(id.0, standing.live.topic);
+                    draft.put::<Participants>(&(thread, user), &known.row, &[], &key)?;
+                    audit::record(draft, self.act, Target::User(user), now, self.rng)?;
+                    Ok(Body::ParticipantRemoved { participant: user, initiator: self.user() })
+                })
+                .await?;
+            self.state.live.left(self.key(thread), by, who, Timestamp::from_millis(id.0));
             Ok(())
         })
     }

@@ -7,6 +7,7 @@ use super::access::Standing;
 use super::rows::{Body, MessageRow, Messages, ReceiptRow, Receipts};
 use super::view::ReceiptView;
 use super::{ChatError, Desk, tell};
+use crate::service::live::Passing;
 
 impl Desk<'_> {
     /// The caller has read up to `message`. A receipt never moves back.
@@ -41,6 +42,8 @@ impl Desk<'_> {
             }
             draft.put::<Receipts>(&(thread, self.user()), &row, &[], &key)?;
             draft.commit().await?;
+            let receipt = ReceiptView { reader: self.user(), message, read_on: row.read_on };
+            self.state.live.pass(self.key(thread), Passing::Read(receipt));
             Ok(())
         })
     }
@@ -87,12 +90,16 @@ impl Desk<'_> {
         retry!(self, thread, _lost, {
             let mut reader = self.reader().await?;
             let (member, _) = self.member(&mut reader, thread).await?;
-            let Some(hearers) = self.hearers_in(&mut reader, thread, tell::TYPING).await? else {
-                return Ok(());
-            };
-            if !self.is_small(&mut reader, thread).await? {
+            let hearers = self.hearers_in(&mut reader, thread, tell::TYPING).await?;
+            let is_heard = hearers.is_some() || self.state.live.listening() > 0;
+            if !is_heard || !self.is_small(&mut reader, thread).await? {
                 return Ok(());
             }
+            let passing = Passing::Typing(self.user(), name.cloned(), self.clock.now());
+            let Some(hearers) = hearers else {
+                self.state.live.pass(self.key(thread), passing);
+                return Ok(());
+            };
             let key = self.author_key(&mut reader, thread).await?;
             let mut draft = reader.draft();
             drop(reader);
@@ -101,6 +108,7 @@ impl Desk<'_> {
             self.announce(&mut draft, &hearers, told, &key)?;
             draft.commit().await?;
             self.events.wake();
+            self.state.live.pass(self.key(thread), passing);
             Ok(())
         })
     }

@@ -4,16 +4,18 @@ use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
 use store::{Direction, Draft, KeyRange, Opened, Reader, ScopeHandle, StoreError, Versioned};
 
 use super::erasure::KEYS_AT_ONCE;
+use super::follow::nameless;
 use super::participant::NewParticipant;
 use super::repeat::Repeat;
 use super::rows::{
     Body, ErasureRow, Erasures, HINT_RESOURCE, Hint, LiveThread, Memberships, MessageRow, Messages,
     ParticipantRow, Participants, Period, RepeatRow, Repeats, ThreadRow, Threads, author_scope, thread_scope,
 };
-use super::view::{Retention, ThreadView};
+use super::view::{ParticipantView, Retention, ThreadView};
 use super::{ChatError, Desk, tell};
 use crate::service::audit::{self, Target};
 use crate::service::identity::{Identities, LiveUser};
+use crate::service::live::{Joined, Passing};
 use crate::service::receipts::Order;
 
 /// Expired repeatability ids removed by one creation of the same user: more than one creation adds.
@@ -85,8 +87,11 @@ impl Desk<'_> {
             self.identities.expect(&mut draft, &caller);
             repeat.write(&mut draft, self.user(), thread, self.clock.now(), new.repeatability)?;
             let live = self.write_thread(&mut draft, thread, &caller, &new, &known)?;
+            let users = known.iter().map(|p| p.user).chain([self.user()]).collect();
             draft.commit().await?;
             self.events.wake();
+            let joined = Joined { with: MessageId(live.created_on.as_millis()), users };
+            self.state.live.joined(self.cell, self.key(thread), &joined);
             Ok(CreatedThread { thread: thread_view(thread, live), unknown })
         })
     }
@@ -133,10 +138,14 @@ impl Desk<'_> {
                 let outcome = draft.commit().await;
                 self.forget_member(thread);
                 self.events.wake();
-                return Ok(outcome?);
+                outcome?;
+                let passing = Passing::Updated(self.user(), self.clock.now());
+                self.state.live.pass(self.key(thread), passing);
+                return Ok(());
             };
             let told = Body::TopicUpdated { topic, initiator: self.user() };
             self.tell(reader, thread, draft, &key, |_, _| Ok(told)).await?;
+            self.state.live.changed(self.key(thread));
             Ok(())
         })
     }
@@ -153,6 +162,11 @@ impl Desk<'_> {
             let everyone = all_participants(&mut reader, thread).await?;
             let hearers = self.hearers_in(&mut reader, thread, tell::ENDED).await?;
             let lasting = self.resource_key(&mut reader).await?;
+            let by = ParticipantView {
+                user: self.user(),
+                display_name: standing.participant.display_name,
+                ..nameless(self.user())
+            };
             let mut draft = reader.draft();
             drop(reader);
             self.expect(&mut draft, &member);
@@ -176,6 +190,7 @@ impl Desk<'_> {
             self.forget_member(thread);
             outcome?;
             self.events.wake();
+            self.state.live.ended(self.key(thread), by, now);
             for some in others.chunks(KEYS_AT_ONCE) {
                 let mut draft = self.draft().await?;
                 some.iter().for_each(|(_, user)| draft.destroy_scope_key(&author_scope(thread, *user)));

@@ -139,9 +139,9 @@ fn spoken_of(body: &Body) -> Vec<UserId> {
     }
 }
 
-type Known = HashMap<UserId, (Option<Personal<String>>, Metadata)>;
+pub(super) type Known = HashMap<UserId, (Option<Personal<String>>, Metadata)>;
 
-fn view(id: MessageId, hint: Hint, row: MessageRow, known: &Known) -> Option<MessageView> {
+pub(super) fn view(id: MessageId, hint: Hint, row: MessageRow, known: &Known) -> Option<MessageView> {
     let named = |user: UserId, share_history_from: Option<Timestamp>| ParticipantView {
         user,
         display_name: known.get(&user).and_then(|(name, _)| name.clone()),

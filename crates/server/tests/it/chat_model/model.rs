@@ -61,6 +61,8 @@ pub(crate) struct Thread {
     pub(crate) created: u64,
     pub(crate) topic: String,
     pub(crate) log: Vec<Message>,
+    /// When something in it was last edited or deleted.
+    changed: u64,
     pub(crate) participants: BTreeMap<UserId, Participant>,
     pub(crate) receipts: BTreeMap<UserId, u64>,
     pub(crate) deleted: bool,
@@ -145,6 +147,7 @@ impl Model {
             participants: BTreeMap::new(),
             receipts: BTreeMap::new(),
             deleted: false,
+            changed: 0,
             was_in: Vec::new(),
         };
         for (member, _) in everyone {
@@ -228,7 +231,7 @@ impl Model {
     fn own(&mut self, user: UserId, thread: ThreadId, id: u64) -> Result<(u64, &mut Message), No> {
         let now = self.now;
         let found = self.member(user, thread)?;
-        let at = found.end(now);
+        let at = found.end(now).max(found.changed + 1);
         let who = found.participants.get(&user).unwrap().clone();
         let message = found.log.iter_mut().find(|m| m.id == id).ok_or(No::MessageUnknown)?;
         if !Self::visible(&who, message) {
@@ -247,7 +250,14 @@ impl Model {
         }
         message.says = Says::Text(text.to_owned());
         message.edited = Some(at);
+        self.note_change(thread, at);
         Ok(())
+    }
+
+    fn note_change(&mut self, thread: ThreadId, at: u64) {
+        if let Some(thread) = self.threads.get_mut(&thread) {
+            thread.changed = at;
+        }
     }
 
     pub(crate) fn delete(&mut self, user: UserId, thread: ThreadId, id: u64) -> Result<(), No> {
@@ -255,6 +265,7 @@ impl Model {
         if message.deleted.is_none() {
             message.says = Says::Text(String::new());
             message.deleted = Some(at);
+            self.note_change(thread, at);
         }
         Ok(())
     }

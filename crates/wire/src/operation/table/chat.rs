@@ -234,9 +234,11 @@ pub(super) const ROWS: &[Operation] = &[
     },
     Operation {
         name: "chat.realtime_configuration",
+        area: Area::Push,
         path: "/chat/config/realTimeNotifications",
+        versions: &["2024-09-01"],
         permission: "chat/realtime/read",
-        built: false,
+        log_table: None,
         ..BASE
     },
 ];

@@ -1,0 +1,302 @@
+//! Following a thread: what happened in it after a position, read from the log itself, and who may hear of it at that moment.
+//! Nothing is written for it: messages stand in the order of their ids, changes in the order of their instants, and both
+//! only ever get longer at their ends.
+
+use std::collections::HashMap;
+
+use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
+use store::{Direction, KeyRange, Opened, Reader, StoreError, Versioned};
+
+use super::rows::{
+    Body, Changes, Hint, Memberships, MessageRow, Messages, ParticipantRow, Participants, ThreadRow, Threads,
+};
+use super::thread::thread_view;
+use super::view::{self, ContentView, MessageView, ParticipantView, ReceiptView, ThreadView};
+use crate::service::identity::Identities;
+
+/// How many messages, and how many changes, are read at once.
+pub const AT_ONCE: usize = 128;
+
+/// How far a thread was followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The last message.
+    pub message: MessageId,
+    /// The last edit or deletion, and of which message.
+    pub change: (Timestamp, MessageId),
+}
+
+impl Position {
+    /// Before everything.
+    pub const START: Self = Self { message: MessageId(0), change: (Timestamp::EPOCH, MessageId(0)) };
+}
+
+/// Something that happened in a thread.
+#[derive(Debug)]
+pub enum Happening {
+    /// A message came.
+    Received(MessageView),
+    /// One was edited or deleted, as it says itself.
+    Changed(MessageView),
+    /// The thread was created with these participants.
+    Created(ThreadView, ParticipantView, Vec<ParticipantView>),
+    /// Topic, metadata or retention are new, by this participant since then.
+    Updated(ThreadView, ParticipantView, Timestamp),
+    /// These were added.
+    Added(ParticipantView, Vec<ParticipantView>, Timestamp),
+    /// This one was removed, or went.
+    Removed(ParticipantView, ParticipantView, Timestamp),
+    /// The thread was deleted.
+    Ended(ParticipantView, Timestamp),
+    /// Somebody has read up to a message.
+    Read(ReceiptView),
+    /// Somebody types, and wants to be called so.
+    Typing(UserId, Option<Personal<String>>, Timestamp),
+}
+
+/// One thing that happened, and the message by whose id it is judged who may hear of it.
+#[derive(Debug)]
+pub struct Entry {
+    /// Judged by this.
+    pub at: MessageId,
+    /// What happened.
+    pub what: Happening,
+}
+
+/// Somebody who wants to hear, as the store knows them at that moment.
+#[derive(Debug)]
+pub struct Hearer {
+    epoch: Option<u32>,
+    part: Option<ParticipantRow>,
+}
+
+impl Hearer {
+    /// Whether a token of this generation still holds.
+    #[must_use]
+    pub fn holds(&self, epoch: u32) -> bool {
+        self.epoch == Some(epoch)
+    }
+
+    /// Whether this one is in the thread.
+    #[must_use]
+    pub fn is_present(&self) -> bool {
+        self.part.as_ref().is_some_and(ParticipantRow::is_current)
+    }
+
+    /// Whether this one may hear of what is judged by message `at`.
+    #[must_use]
+    pub fn sees(&self, at: MessageId) -> bool {
+        self.part.as_ref().is_some_and(|part| part.is_current() && part.sees(at))
+    }
+}
+
+/// What [`look`] found.
+#[derive(Debug)]
+pub struct Look {
+    /// What happened, in the order in which it did.
+    pub entries: Vec<Entry>,
+    /// How far that is.
+    pub position: Position,
+    /// Whether there is more.
+    pub more: bool,
+    /// The thread as it is; `None` when it is deleted.
+    pub thread: Option<ThreadView>,
+    /// Those who were asked about.
+    pub hearers: HashMap<UserId, Hearer>,
+    /// What those are called who are spoken of.
+    pub names: HashMap<UserId, ParticipantView>,
+}
+
+impl Look {
+    /// How somebody is to be spoken of.
+    #[must_use]
+    pub fn called(&self, user: UserId) -> ParticipantView {
+        self.names.get(&user).cloned().unwrap_or_else(|| nameless(user))
+    }
+}
+
+/// Of whom nothing is known but the id.
+#[must_use]
+pub fn nameless(user: UserId) -> ParticipantView {
+    ParticipantView { user, display_name: None, share_history_from: None, metadata: Vec::new() }
+}
+
+/// The threads that `user` is or was in, at most `most` of them.
+///
+/// # Errors
+/// Those of the store.
+pub async fn threads_of(reader: &mut Reader, user: UserId, most: usize) -> Result<Vec<ThreadId>, StoreError> {
+    let found = reader.scan_keys::<Memberships>(KeyRange::prefix(&user), Direction::Forward, most).await?;
+    Ok(found.into_iter().map(|((_, thread), ..)| thread).collect())
+}
+
+/// Where `thread` ends now.
+///
+/// # Errors
+/// Those of the store.
+pub async fn end(reader: &mut Reader, thread: ThreadId) -> Result<Position, StoreError> {
+    let message = reader.last_key::<Messages>(&thread).await?;
+    let change = reader.last_key::<Changes>(&thread).await?;
+    Ok(Position {
+        message: message.map_or(MessageId(0), |((_, id), _)| id),
+        change: change.map_or(Position::START.change, |((_, at, id), _)| (at, id)),
+    })
+}
+
+/// What happened in `thread` after `from`, with what is known of `hearers` and of those in `also`, all of one moment.
+///
+/// # Errors
+/// Those of the store.
+pub async fn look(
+    reader: &mut Reader,
+    thread: ThreadId,
+    from: Position,
+    hearers: &[UserId],
+    also: &[UserId],
+) -> Result<Look, StoreError> {
+    let found = reader.try_get::<Threads>(&thread).await?;
+    let Some(ThreadRow::Live(live)) = found.and_then(Opened::value).map(|row| row.value) else {
+        return Ok(Look::gone(from));
+    };
+    let range = KeyRange::prefix(&thread).after(&(thread, from.message));
+    let messages = reader.scan::<Messages>(range, Direction::Forward, AT_ONCE).await?;
+    let range = KeyRange::prefix(&thread).after(&(thread, from.change.0, from.change.1));
+    let changes = reader.scan_keys::<Changes>(range, Direction::Forward, AT_ONCE).await?;
+    let keys: Vec<_> = changes.iter().map(|((thread, _, id), ..)| (*thread, *id)).collect();
+    let changed = reader.multi_get::<Messages>(&keys).await?;
+    let more = messages.len() == AT_ONCE || changes.len() == AT_ONCE;
+    let position = Position {
+        message: messages.last().map_or(from.message, |((_, id), _)| *id),
+        change: changes.last().map_or(from.change, |((_, at, id), ..)| (*at, *id)),
+    };
+
+    let mut came = Vec::new();
+    for ((_, id), row) in messages {
+        let Opened::Value(Versioned { value, hint, .. }) = row else { continue };
+        came.push((id, Hint::parse(&hint).ok_or(StoreError::Corrupt { keyspace: "chat_message" })?, value));
+    }
+    let mut altered = Vec::new();
+    for (((_, at, id), ..), row) in changes.into_iter().zip(changed) {
+        let Some(Opened::Value(Versioned { value, hint, .. })) = row else { continue };
+        // Changed again since, which stands further on.
+        if value.changed_on() == Some(at) {
+            let hint = Hint::parse(&hint).ok_or(StoreError::Corrupt { keyspace: "chat_message" })?;
+            altered.push((at, (id, hint, value)));
+        }
+    }
+    let spoken_of = came.iter().flat_map(|(_, _, row)| named(&row.body));
+    let mut asked: Vec<UserId> = spoken_of.chain(hearers.iter().chain(also).copied()).collect();
+    asked.sort_unstable();
+    asked.dedup();
+    let mut look = Look {
+        entries: Vec::new(),
+        position,
+        more,
+        thread: Some(thread_view(thread, live)),
+        hearers: HashMap::new(),
+        names: HashMap::new(),
+    };
+    look.learn(reader, thread, &asked, hearers).await?;
+    look.enter(came, altered);
+    Ok(look)
+}
+
+impl Look {
+    fn gone(position: Position) -> Self {
+        Self {
+            entries: Vec::new(),
+            position,
+            more: false,
+            thread: None,
+            hearers: HashMap::new(),
+            names: HashMap::new(),
+        }
+    }
+
+    async fn learn(
+        &mut self,
+        reader: &mut Reader,
+        thread: ThreadId,
+        asked: &[UserId],
+        hearers: &[UserId],
+    ) -> Result<(), StoreError> {
+        let keys: Vec<_> = asked.iter().map(|user| (thread, *user)).collect();
+        let parts = reader.multi_get::<Participants>(&keys).await?;
+        let identities = reader.multi_get::<Identities>(hearers).await?;
+        let mut epochs: HashMap<UserId, u32> = HashMap::new();
+        for (user, row) in hearers.iter().zip(identities) {
+            if let Some(row) = row.and_then(Opened::value) {
+                epochs.insert(*user, row.value.epoch);
+            }
+        }
+        for (user, row) in asked.iter().zip(parts) {
+            let part = row.and_then(Opened::value).map(|row| row.value);
+            if let Some(part) = &part {
+                let share_history_from = view::shared_from(part.share_history_from());
+                let (display_name, metadata) = (part.display_name.clone(), part.metadata.clone());
+                let view = ParticipantView { user: *user, display_name, share_history_from, metadata };
+                self.names.insert(*user, view);
+            }
+            if hearers.contains(user) {
+                self.hearers.insert(*user, Hearer { epoch: epochs.get(user).copied(), part });
+            }
+        }
+        Ok(())
+    }
+
+    /// Messages and changes become one sequence, by the instants of which they are.
+    fn enter(
+        &mut self,
+        came: Vec<(MessageId, Hint, MessageRow)>,
+        altered: Vec<(Timestamp, (MessageId, Hint, MessageRow))>,
+    ) {
+        let known =
+            self.names.iter().map(|(user, who)| (*user, (who.display_name.clone(), who.metadata.clone())));
+        let known = known.collect();
+        let mut entries: Vec<(u64, Entry)> = Vec::new();
+        for (id, hint, row) in came {
+            let creates = hint.author.is_none() && hint.sequence <= 2;
+            let Some(message) = view::view(id, hint, row, &known) else { continue };
+            let Some(what) = self.happening(message, creates) else { continue };
+            entries.push((id.0, Entry { at: id, what }));
+        }
+        for (at, (id, hint, row)) in altered {
+            if let Some(message) = view::view(id, hint, row, &known) {
+                entries.push((at.as_millis(), Entry { at: id, what: Happening::Changed(message) }));
+            }
+        }
+        entries.sort_by_key(|(at, _)| *at);
+        self.entries = entries.into_iter().map(|(_, entry)| entry).collect();
+    }
+
+    /// What a message tells; a thread's first two, that it was `create`d, tell that once.
+    fn happening(&self, message: MessageView, creates: bool) -> Option<Happening> {
+        let at = Timestamp::from_millis(message.id.0);
+        let thread = || self.thread.clone();
+        match message.content {
+            // Deleted before it was told of: the deletion stands further on, and says all there is to say.
+            ContentView::Text(_) | ContentView::Html(_) if message.deleted_on.is_some() => None,
+            ContentView::Text(_) | ContentView::Html(_) => Some(Happening::Received(message)),
+            ContentView::TopicUpdated(..) if creates => None,
+            ContentView::TopicUpdated(_, by) => Some(Happening::Updated(thread()?, self.called(by), at)),
+            ContentView::ParticipantsAdded(members, by) if creates => {
+                Some(Happening::Created(thread()?, self.called(by), members))
+            }
+            ContentView::ParticipantsAdded(members, by) => {
+                Some(Happening::Added(self.called(by), members, at))
+            }
+            ContentView::ParticipantRemoved(who, by) => Some(Happening::Removed(self.called(by), who, at)),
+        }
+    }
+}
+
+fn named(body: &Body) -> Vec<UserId> {
+    match body {
+        Body::ParticipantsAdded { participants, initiator } => {
+            participants.iter().map(|(user, _)| *user).chain([*initiator]).collect()
+        }
+        Body::ParticipantRemoved { participant, initiator } => vec![*participant, *initiator],
+        Body::TopicUpdated { initiator, .. } => vec![*initiator],
+        _ => Vec::new(),
+    }
+}

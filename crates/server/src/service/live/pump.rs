@@ -1,0 +1,155 @@
+//! Looks at threads that changed and tells those who may hear what happened.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use base::UserId;
+use store::StoreError;
+
+use super::Passing;
+use super::mailbox::{End, Letter, Listener};
+use super::watch::{Key, Live, Watch};
+use crate::service::chat::follow::{self, Happening, Look};
+
+/// How long a thread waits that could not be looked at.
+const AGAIN: Duration = Duration::from_millis(500);
+/// How many threads are looked at at a time.
+const AT_ONCE: usize = 4;
+
+impl Live {
+    /// Tells what happens until `stop` is done.
+    pub async fn run(&self, stop: impl Future<Output = ()> + Send) {
+        let one = || async {
+            loop {
+                let rung = self.bell.notified();
+                if !self.look_at_next().await {
+                    rung.await;
+                }
+            }
+        };
+        let all = async { tokio::join!(one(), one(), one(), one()) };
+        const { assert!(AT_ONCE == 4, "as many as are joined above") };
+        tokio::select! {
+            _ = all => {}
+            () = stop => {}
+        }
+    }
+
+    /// Looks at the thread that waits longest. Whether one did.
+    pub async fn look_at_next(&self) -> bool {
+        let next = self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some(key) = next else { return false };
+        // One bell for each thread wakes one that looks; with several waiting, the next is woken too.
+        self.bell.notify_one();
+        let Some(watch) = self.watch(key) else { return true };
+        if let Err(fault) = self.look(key, &watch).await {
+            tracing::warn!(%fault, "listeners could not be told at once");
+            tokio::time::sleep(AGAIN).await;
+            self.look_at(key);
+        }
+        true
+    }
+
+    async fn look(&self, key: Key, watch: &Watch) -> Result<(), StoreError> {
+        let mut position = watch.position.lock().await;
+        loop {
+            let (listeners, passing) = {
+                let mut state = watch.state();
+                state.queued = false;
+                (state.listeners.clone(), std::mem::take(&mut state.passing))
+            };
+            if listeners.is_empty() {
+                self.forget(key);
+                return Ok(());
+            }
+            let mut users: Vec<UserId> = listeners.iter().map(|listener| listener.user()).collect();
+            users.sort_unstable();
+            users.dedup();
+            let also: Vec<UserId> = passing.iter().map(who).collect();
+            let looked = async {
+                let mut reader = watch.cell.read(key.0).await?;
+                follow::look(&mut reader, key.1, *position, &users, &also).await
+            };
+            let mut look = match looked.await {
+                Ok(look) => look,
+                Err(fault) => {
+                    watch.state().passing.splice(..0, passing);
+                    return Err(fault);
+                }
+            };
+            let Some(thread) = look.thread.clone() else { return Ok(()) };
+            let members = look.entries.iter().flat_map(joins);
+            if self.enlist(watch, key, members) {
+                // They hear of it too: looked at anew with them.
+                watch.state().passing.splice(..0, passing);
+                continue;
+            }
+            let at = look.position.message;
+            let entries = std::mem::take(&mut look.entries);
+            let passed = passing.into_iter().map(|passing| follow::Entry {
+                at,
+                what: match passing {
+                    Passing::Typing(user, name, at) => Happening::Typing(user, name, at),
+                    Passing::Read(receipt) => Happening::Read(receipt),
+                    Passing::Updated(by, at) => Happening::Updated(thread.clone(), look.called(by), at),
+                },
+            });
+            for entry in entries.into_iter().chain(passed) {
+                self.tell(key, watch, &look, entry);
+            }
+            *position = look.position;
+            if !look.more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Puts one thing that happened before those who may hear of it and still listen.
+    fn tell(&self, key: Key, watch: &Watch, look: &Look, entry: follow::Entry) {
+        let what = Arc::new(entry.what);
+        if let Happening::Removed(_, gone, _) = &*what {
+            // On the node where it was done this has happened already, before the answer.
+            self.let_go(key, |listener| listener.user() == gone.user && !is_present(look, listener), &what);
+        }
+        // Under the lock with which who is removed is taken out: after that nothing is put into its mailbox.
+        let state = watch.state();
+        for listener in &state.listeners {
+            let user = listener.user();
+            let Some(hearer) = look.hearers.get(&user) else { continue };
+            if !hearer.holds(listener.claims.epoch) {
+                listener.end(End::Revoked);
+            } else if hearer.sees(entry.at) && !is_own(&what, user) {
+                listener.put(Letter { thread: key.1, what: Arc::clone(&what) });
+            }
+        }
+    }
+}
+
+fn is_present(look: &Look, listener: &Listener) -> bool {
+    look.hearers.get(&listener.user()).is_some_and(follow::Hearer::is_present)
+}
+
+/// Nobody is told of their own typing and reading.
+fn is_own(what: &Happening, user: UserId) -> bool {
+    match what {
+        Happening::Typing(by, ..) => *by == user,
+        Happening::Read(receipt) => receipt.reader == user,
+        _ => false,
+    }
+}
+
+/// Those who came into the thread with it.
+fn joins(entry: &follow::Entry) -> impl Iterator<Item = UserId> {
+    let members = match &entry.what {
+        Happening::Created(_, _, members) | Happening::Added(_, members, _) => members.as_slice(),
+        _ => &[],
+    };
+    members.iter().map(|member| member.user)
+}
+
+const fn who(passing: &Passing) -> UserId {
+    match passing {
+        Passing::Typing(user, ..) | Passing::Updated(user, _) => *user,
+        Passing::Read(receipt) => receipt.reader,
+    }
+}
