@@ -21,3 +21,5 @@ pub use reply::Reply;
 pub use upgrade::upgrade;
 
 pub use crate::net::Socket;
+#[cfg(test)]
+pub(crate) use crate::net::SocketPeer;

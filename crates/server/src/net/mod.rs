@@ -36,5 +36,7 @@ pub use proxy::Balancers;
 pub use reload::{CertificateFault, CertificateFiles, Reload};
 pub use reload_clients::ClientFiles;
 pub use service::{Refusal, Response, Service};
+#[cfg(test)]
+pub(crate) use socket::Peer as SocketPeer;
 pub use socket::{Socket, TakenOver, Takeover, accept_key};
 pub use stop::Stop;

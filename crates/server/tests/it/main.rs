@@ -20,6 +20,7 @@ mod entrance;
 mod events;
 mod identity;
 mod keys;
+mod live;
 mod mail_api;
 mod mail_delivery;
 mod mail_domains;

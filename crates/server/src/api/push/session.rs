@@ -184,3 +184,6 @@ fn heard(text: &str, allowance: &mut Allowance) -> Next {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

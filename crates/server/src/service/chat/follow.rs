@@ -276,7 +276,11 @@ impl Look {
         match message.content {
             // Deleted before it was told of: the deletion stands further on, and says all there is to say.
             ContentView::Text(_) | ContentView::Html(_) if message.deleted_on.is_some() => None,
-            ContentView::Text(_) | ContentView::Html(_) => Some(Happening::Received(message)),
+            // Edited before it was told of: it comes as it is now, and the edit, which stands further on, after it.
+            ContentView::Text(_) | ContentView::Html(_) => {
+                let version = message.id.0;
+                Some(Happening::Received(MessageView { version, edited_on: None, ..message }))
+            }
             ContentView::TopicUpdated(..) if creates => None,
             ContentView::TopicUpdated(_, by) => Some(Happening::Updated(thread()?, self.called(by), at)),
             ContentView::ParticipantsAdded(members, by) if creates => {

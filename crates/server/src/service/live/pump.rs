@@ -13,6 +13,8 @@ use crate::service::chat::follow::{self, Happening, Look};
 
 /// How long a thread waits that could not be looked at.
 const AGAIN: Duration = Duration::from_millis(500);
+/// How often what other nodes may have written to is looked at.
+const SWEEP: Duration = Duration::from_secs(2);
 /// How many threads are looked at at a time.
 const AT_ONCE: usize = 4;
 
@@ -27,11 +29,19 @@ impl Live {
                 }
             }
         };
-        let all = async { tokio::join!(one(), one(), one(), one()) };
+        let all = async { tokio::join!(one(), one(), one(), one(), self.sweep()) };
         const { assert!(AT_ONCE == 4, "as many as are joined above") };
         tokio::select! {
             _ = all => {}
             () = stop => {}
+        }
+    }
+
+    /// Where other nodes write to the same store, they do not say so yet: what is followed is looked at again and again.
+    async fn sweep(&self) {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            self.shared().into_iter().for_each(|key| self.look_at(key));
         }
     }
 

@@ -158,6 +158,12 @@ impl Live {
         self.registry().threads.get(&key).cloned()
     }
 
+    /// The threads that other nodes may write to.
+    pub(super) fn shared(&self) -> Vec<Key> {
+        let registry = self.registry();
+        registry.threads.iter().filter(|(_, watch)| watch.cell.is_shared()).map(|(key, _)| *key).collect()
+    }
+
     /// A thread changed, and the change is durable.
     pub fn changed(&self, key: (ResourceId, ThreadId)) {
         if self.listening() > 0 {
