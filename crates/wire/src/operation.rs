@@ -117,6 +117,8 @@ pub enum Body {
         /// Whether `application/merge-patch+json` is accepted beside `application/json`.
         merge_patch: bool,
     },
+    /// Text of this length at most, whatever it is called.
+    Text(BodyLimit),
 }
 
 /// How long a body may be.
@@ -153,7 +155,7 @@ impl Body {
     pub fn max_bytes(self, limits: &Limits) -> usize {
         match self {
             Self::None => 0,
-            Self::Json { max, .. } => max.bytes(limits),
+            Self::Json { max, .. } | Self::Text(max) => max.bytes(limits),
         }
     }
 }

@@ -120,3 +120,24 @@ test("who is revoked hears nothing more, and with a new token again", async () =
   const again = await listener(eve, "again", undefined, [token]);
   await heard(again);
 });
+
+test("where no WebSocket gets through the SDK polls", async () => {
+  const page = await browser.page();
+  await page.evaluate(() => {
+    // As behind a proxy that lets none through: each is refused.
+    window.WebSocket = class extends window.WebSocket {
+      constructor() {
+        super("wss://127.0.0.1:1/");
+      }
+    };
+  });
+  const polls = [];
+  page.on("request", (request) => request.url().includes("/xhr-polling/") && polls.push(request.method()));
+  const client = await listener(ben, "ben", page);
+  for (let count = 0; count < 5; count += 1) {
+    const content = await heard(client);
+    assert.equal(await times(client, content), 1);
+  }
+  assert.ok(polls.includes("GET") && polls.includes("POST"), polls.join(" "));
+  await client.stop();
+});

@@ -190,6 +190,7 @@ impl App {
                 media::check(&head.headers, merge_patch)?;
                 max.bytes(&self.state.limits)
             }
+            Body::Text(max) => max.bytes(&self.state.limits),
         };
         if media::declared_length(&head.headers).is_some_and(|length| length > limit as u64) {
             return Err(ApiError::payload_too_large(limit));
@@ -224,7 +225,7 @@ impl App {
         let now = self.state.clock.now();
         let limit = match operation.body {
             Body::None => UNREAD_BODY,
-            Body::Json { max, .. } => max.bytes(limits),
+            Body::Json { max, .. } | Body::Text(max) => max.bytes(limits),
         };
         if body.len() > limit {
             return Err(ApiError::payload_too_large(limit));

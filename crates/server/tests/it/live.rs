@@ -319,3 +319,63 @@ async fn a_socket_is_opened_by_its_user_once_and_soon() {
     assert!(open(&ask(), resource.id(), late));
     assert!(!open(&ask(), resource.id(), late.plus(std::time::Duration::from_millis(1))));
 }
+
+/// The push protocol without a socket, as its user and as another.
+#[tokio::test]
+async fn who_polls_hears_and_says_and_nobody_else_does_it_for_them() {
+    let app = TestApp::new().await;
+    let (ada, bob) = two(&app).await;
+    let text = |answer: server::testing::Answer| String::from_utf8(answer.body.to_vec()).unwrap();
+    let shaken = app.call("GET", "/socket.io/1/?epid=e&v=v4").version("").by(&ada).send().await.expect(200);
+    let id = text(shaken).split(':').next().unwrap().to_owned();
+    let path = format!("/socket.io/1/xhr-polling/{id}");
+    let ask = |user| app.call("GET", &path).version("").by(user).send();
+    let say = |user, frames: &str| {
+        app.call("POST", &path).version("").by(user).body(frames.as_bytes().to_vec(), "text/plain").send()
+    };
+    ask(&bob).await.expect(404);
+    say(&ada, "2::").await.expect(404);
+    assert_eq!(text(ask(&ada).await.expect(200)), "1::");
+    ask(&bob).await.expect(404);
+    say(&bob, "0::").await.expect(404);
+    assert!(text(ask(&ada).await.expect(200)).contains("trouter.connected"));
+    say(&ada, r#"5:1+::{"name":"user.activity"}"#).await.expect(200);
+    assert_eq!(text(ask(&ada).await.expect(200)), r#"6:::1+["pong"]"#);
+
+    let thread = Thread::new(&app, &ada, &[]).await;
+    thread.send("hello").await;
+    settle(&app).await;
+    let heard = text(ask(&ada).await.expect(200));
+    let frames: Vec<_> = wire::push::unpack(&heard).map(Result::unwrap).collect();
+    assert!(
+        frames.len() == 2 && frames[1].starts_with("3:::{\"id\":2,") && frames[1].contains("hello"),
+        "{heard}"
+    );
+    let outcomes = [1, 2].map(|id| format!("3:::{{\"id\":{id},\"status\":200}}"));
+    say(&ada, &wire::push::pack(&outcomes)).await.expect(200);
+    assert_eq!(app.app.state().chat.live.listening(), 1);
+    say(&ada, "nonsense").await.expect(200);
+    ask(&ada).await.expect(404);
+    assert_eq!(app.app.state().chat.live.listening(), 0, "and hears nothing more");
+}
+
+#[tokio::test]
+async fn who_polls_no_more_is_gone() {
+    let app = TestApp::new().await;
+    let (ada, bob) = two(&app).await;
+    let begin = async |user: &TestUser| {
+        let shaken = app.call("GET", "/socket.io/1").version("").by(user).send().await.expect(200);
+        let id = String::from_utf8(shaken.body.to_vec()).unwrap().split(':').next().unwrap().to_owned();
+        let path = format!("/socket.io/1/xhr-polling/{id}");
+        app.call("GET", &path).version("").by(user).send().await.expect(200);
+        path
+    };
+    let path = begin(&ada).await;
+    app.clock.advance(server::service::live::GONE);
+    begin(&bob).await;
+    assert_eq!(app.app.state().chat.live.listening(), 2);
+    app.clock.advance(std::time::Duration::from_millis(1));
+    begin(&bob).await;
+    assert_eq!(app.app.state().chat.live.listening(), 2, "the first is gone");
+    app.call("GET", &path).version("").by(&ada).send().await.expect(404);
+}

@@ -48,7 +48,7 @@ async fn nor_by_what_is_wrong_with_the_request() {
                     let target = format!("{}{query}", world.target_in(operation, thread));
                     let call = world.test.call(operation.method.as_str(), &target).by(&stranger);
                     let call = match operation.body {
-                        Body::None => call,
+                        Body::None | Body::Text(_) => call,
                         Body::Json { .. } => call.body(body.as_bytes().to_vec(), "application/json"),
                     };
                     call.send().await.without_ids()

@@ -15,6 +15,7 @@ fn line(o: &Operation) -> String {
     let audit = if o.audit == Audit::None { "-" } else { "audited" };
     let body = match o.body {
         Body::None => "no body".to_owned(),
+        Body::Text(max) => format!("text<={}", max.bytes(&base::Limits::default())),
         Body::Json { max, required, merge_patch } => {
             let kind = if merge_patch { "patch" } else { "json" };
             let may = if required { "" } else { "?" };

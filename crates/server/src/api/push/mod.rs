@@ -1,5 +1,6 @@
 //! Handlers of the push protocol: where the browser's client is to connect to, whose socket it will be, and the socket itself.
 
+mod poll;
 mod render;
 mod session;
 
@@ -29,6 +30,8 @@ pub fn handler(name: &str) -> Option<Handler> {
         "push.allocate" => |cx| Box::pin(allocate(cx)),
         "push.handshake" => |cx| Box::pin(handshake(cx)),
         "push.connect" => |cx| Box::pin(connect(cx)),
+        "push.poll" => |cx| Box::pin(poll::ask(cx)),
+        "push.say" => |cx| Box::pin(poll::say(cx)),
         "push.register" => |cx| Box::pin(register(cx)),
         "push.unregister" => |cx| Box::pin(unregister(cx)),
         _ => return None,
@@ -101,7 +104,7 @@ async fn handshake(cx: &Context) -> Result<Reply, ApiError> {
     };
     let live = &cx.state.chat.live;
     let id = live.sessions.ask(cx.resource_id(), cx.claims()?.clone(), endpoint, cx.clock().now(), cx.rng());
-    let body = format!("{id}:{SILENCE_SECS}:{SILENCE_SECS}:websocket");
+    let body = format!("{id}:{SILENCE_SECS}:{SILENCE_SECS}:websocket,xhr-polling");
     let mut reply = Reply::body(StatusCode::OK, body.into_bytes());
     reply.headers.push((::http::header::CONTENT_TYPE, ::http::HeaderValue::from_static("text/plain")));
     Ok(reply)

@@ -8,16 +8,12 @@ use wire::push::frame::{self, ClientFrame};
 
 use super::render;
 use crate::http::{Socket, State};
-use crate::service::live::{End, Hearing, Opening, Taken};
+use crate::service::live::{Allowance, End, Hearing, Opening, Taken};
 
 /// How long a client may be silent: it pings every 40 s.
 const QUIET: Duration = Duration::from_secs(100);
 /// How many letters go out with one write.
 const AT_ONCE: usize = 64;
-/// How many frames a client may send beyond those that answer a push, at once, and how many more each second. It pings every
-/// 40 s and after a push.
-const SPARE_FRAMES: u32 = 64;
-const SPARE_PER_SECOND: u32 = 2;
 /// For how long a client that was told to open another connection finds this one still open.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -29,53 +25,8 @@ pub(super) struct Session {
     pub(super) ttl: u64,
 }
 
-/// What a client may send still.
-struct Allowance {
-    spare: f64,
-    since: Instant,
-    /// Pushes whose outcome it has not told.
-    unanswered: u64,
-    /// The id of the last push.
-    last: u64,
-}
-
-impl Allowance {
-    fn new() -> Self {
-        Self { spare: f64::from(SPARE_FRAMES), since: Instant::now(), unanswered: 0, last: 0 }
-    }
-
-    /// The id of the next push. With its outcome comes a ping.
-    fn push(&mut self) -> u64 {
-        self.last += 1;
-        self.unanswered += 1;
-        self.spare = (self.spare + 1.0).min(f64::from(SPARE_FRAMES) * 16.0);
-        self.last
-    }
-
-    /// Whether a frame may come.
-    fn take(&mut self) -> bool {
-        let now = Instant::now();
-        let gained = (now - self.since).as_secs_f64() * f64::from(SPARE_PER_SECOND);
-        self.since = now;
-        if self.spare < f64::from(SPARE_FRAMES) {
-            self.spare = (self.spare + gained).min(f64::from(SPARE_FRAMES));
-        }
-        self.spare -= 1.0;
-        self.spare >= 0.0
-    }
-
-    /// Whether the outcome may be one of a push that was sent.
-    const fn settle(&mut self, id: u64) -> bool {
-        if id == 0 || id > self.last || self.unanswered == 0 {
-            return false;
-        }
-        self.unanswered -= 1;
-        true
-    }
-}
-
 /// What is to be done after a step.
-enum Next {
+pub(super) enum Next {
     Say(Vec<String>),
     /// Say this and end.
     Part(&'static str),
@@ -122,7 +73,7 @@ impl Session {
                 },
                 taken = hearing.next(AT_ONCE), if !replaced => {
                     replaced = taken.end == Some(End::Replaced);
-                    self.tell(taken, &mut allowance, &mut losses)
+                    Self::tell(&self.opening, &self.path, taken, (&mut allowance, &mut losses))
                 }
                 () = &mut stopping, if leaving.is_none() => {
                     leaving = Some(Instant::now() + FAREWELL);
@@ -152,7 +103,13 @@ impl Session {
         }
     }
 
-    fn tell(&self, taken: Taken, allowance: &mut Allowance, losses: &mut u64) -> Next {
+    /// What to say of what was heard.
+    pub(super) fn tell(
+        opening: &Opening,
+        path: &str,
+        taken: Taken,
+        (allowance, losses): (&mut Allowance, &mut u64),
+    ) -> Next {
         if taken.end == Some(End::Revoked) {
             return Next::Part(frame::UNAUTHORIZED);
         }
@@ -161,10 +118,10 @@ impl Session {
             *losses += 1;
             texts.push(frame::message_loss(*losses));
         }
-        let (resource, user) = (self.opening.resource, self.opening.claims.user);
+        let (resource, user) = (opening.resource, opening.claims.user);
         for letter in taken.letters {
             if let Some(body) = render::body(resource, letter.thread, &letter.what, user) {
-                texts.push(frame::push(allowance.push(), &self.path, &body));
+                texts.push(frame::push(allowance.push(), path, &body));
             }
         }
         Next::Say(texts)
@@ -172,7 +129,7 @@ impl Session {
 }
 
 /// What to do about what the client says.
-fn heard(text: &str, allowance: &mut Allowance) -> Next {
+pub(super) fn heard(text: &str, allowance: &mut Allowance) -> Next {
     match ClientFrame::parse(text) {
         Ok(ClientFrame::Outcome(outcome)) if allowance.settle(outcome.id) => Next::Say(Vec::new()),
         Ok(ClientFrame::Outcome(_)) | Err(_) => Next::Cut,

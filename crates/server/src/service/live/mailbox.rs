@@ -143,6 +143,21 @@ impl Hearing {
         }
     }
 
+    /// Lets [`Self::next_or_rung`] come back with nothing.
+    pub fn ring(&self) {
+        self.listener.bell.notify_one();
+    }
+
+    /// The same as [`Self::next`], but comes back with nothing when it is rung for.
+    pub async fn next_or_rung(&self, most: usize) -> Taken {
+        let taken = self.listener.take(most);
+        if taken.is_nothing() {
+            self.listener.bell.notified().await;
+            return self.listener.take(most);
+        }
+        taken
+    }
+
     /// Whose token it listens with.
     #[must_use]
     pub fn claims(&self) -> &Claims {

@@ -2,12 +2,16 @@
 //! itself, with who may hear of it at that very moment, and put into the mailbox of each listener. A listener that does not
 //! take what is there loses it and is told so: it slows neither the sender nor anyone else.
 
+mod allowance;
 mod mailbox;
+mod polls;
 mod pump;
 mod sessions;
 mod watch;
 
+pub use allowance::{Allowance, SPARE_FRAMES};
 pub use mailbox::{End, Hearing, Letter, MAX_LETTERS, Taken};
+pub use polls::{GONE, MAX_WAITING, Poller, Polls};
 pub use sessions::{MAX_ENDPOINT_ID, MAX_OPENING, OPENING, Opening, Sessions};
 pub use watch::{Live, MAX_FOLLOWED, MAX_LISTENERS_PER_USER};
 

@@ -71,6 +71,14 @@ impl Sessions {
         (found.until >= now && found.resource == resource).then_some(found)
     }
 
+    /// Whether a session of this user waits to be opened, or does without one that it has opened.
+    #[must_use]
+    pub fn is_of(&self, id: &str, claims: &Claims) -> bool {
+        let Some(id) = parse(id) else { return false };
+        let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        opening.get_mut(&id).is_some_and(|found| found.claims.user == claims.user)
+    }
+
     /// What this connection hears, another of the same endpoint hears no more.
     pub fn replace(&self, opening: &Opening, hearing: &Hearing) {
         let key = (opening.resource, opening.claims.user, opening.endpoint.clone());

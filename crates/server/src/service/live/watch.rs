@@ -10,6 +10,7 @@ use store::{Cell, StoreError};
 use tokio::sync::Notify;
 
 use super::mailbox::{End, Hearing, Letter, Listener};
+use super::polls::Polls;
 use super::sessions::Sessions;
 use super::{Joined, Passing};
 use crate::service::chat::follow::{self, Happening, Position};
@@ -62,6 +63,8 @@ pub struct Live {
     pub(super) bell: Notify,
     /// Sockets that are about to open.
     pub sessions: Sessions,
+    /// Those who listen without a socket.
+    pub polls: Polls,
 }
 
 impl Live {

@@ -34,6 +34,14 @@ pub(super) const ROWS: &[Operation] = &[
         success: 101,
         ..BASE
     },
+    Operation { name: "push.poll", path: "/socket.io/1/xhr-polling/{sessionId}", ..BASE },
+    Operation {
+        name: "push.say",
+        method: Method::POST,
+        path: "/socket.io/1/xhr-polling/{sessionId}",
+        body: Body::Text(BodyLimit::Bytes(64 * 1024)),
+        ..BASE
+    },
     Operation {
         name: "push.register",
         method: Method::POST,

@@ -9,6 +9,7 @@ use wire::push::frame::{MAX_CLIENT_FRAME, UNAUTHORIZED};
 
 use super::*;
 use crate::http::SocketPeer;
+use crate::service::live::SPARE_FRAMES;
 use crate::testing::{Options, TestApp, TestUser};
 
 struct Client {
