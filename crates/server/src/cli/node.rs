@@ -176,9 +176,9 @@ impl Node {
                 None
             });
         }
-        let (live, ended) = (Arc::clone(&self.app.state().chat.live), self.stop.clone());
+        let (heard, ended) = (Arc::clone(self.app.state()), self.stop.clone());
         tasks.spawn(async move {
-            live.run(stop_begun(ended)).await;
+            heard.chat.live.run(&*heard.clock, stop_begun(ended)).await;
             None
         });
         let (carriers, ended) = (self.carriers, self.stop.clone());

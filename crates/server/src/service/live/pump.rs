@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use base::UserId;
+use base::{Clock, UserId};
 use store::StoreError;
 
 use super::Passing;
@@ -20,7 +20,7 @@ const AT_ONCE: usize = 4;
 
 impl Live {
     /// Tells what happens until `stop` is done.
-    pub async fn run(&self, stop: impl Future<Output = ()> + Send) {
+    pub async fn run(&self, clock: &dyn Clock, stop: impl Future<Output = ()> + Send) {
         let one = || async {
             loop {
                 let rung = self.bell.notified();
@@ -29,7 +29,7 @@ impl Live {
                 }
             }
         };
-        let all = async { tokio::join!(one(), one(), one(), one(), self.sweep()) };
+        let all = async { tokio::join!(one(), one(), one(), one(), self.sweep(clock)) };
         const { assert!(AT_ONCE == 4, "as many as are joined above") };
         tokio::select! {
             _ = all => {}
@@ -38,9 +38,11 @@ impl Live {
     }
 
     /// Where other nodes write to the same store, they do not say so yet: what is followed is looked at again and again.
-    async fn sweep(&self) {
+    /// And who polls no more is forgotten.
+    async fn sweep(&self, clock: &dyn Clock) {
         loop {
             tokio::time::sleep(SWEEP).await;
+            self.polls.forget_gone(clock.now());
             self.shared().into_iter().for_each(|key| self.look_at(key));
         }
     }
