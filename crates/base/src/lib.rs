@@ -22,3 +22,20 @@ pub use origins::Origins;
 pub use phone::PhoneNumber;
 pub use private::{Personal, Secret};
 pub use rng::{Rng, SeededRng};
+
+/// Bytes as lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_byte_has_two_digits() {
+        assert_eq!(super::hex(&[0, 9, 10, 0xa5, 0xff]), "00090aa5ff");
+        assert_eq!(super::hex(&[]), "");
+    }
+}

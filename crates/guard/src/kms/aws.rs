@@ -146,7 +146,7 @@ impl AwsKms {
     }
 
     fn asked<'a>(&'a self, context: &KeyContext) -> Asked<'a> {
-        let resource = context.resource.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let resource = base::hex(context.resource.as_bytes());
         let encryption_context = Context {
             purpose: PURPOSE,
             geography: context.geography.as_str().to_owned(),

@@ -127,7 +127,7 @@ fn good(files: &TlsFiles, now: Timestamp) -> bool {
 
 /// What a certificate was made for: its authority and its names.
 fn mark_of(ca: &str, names: Names<'_>) -> String {
-    let digest: String = sha256(ca.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = base::hex(&sha256(ca.as_bytes()));
     let ips = names.ips.iter().map(ToString::to_string);
     let all: Vec<String> = names.dns.iter().cloned().chain(ips).collect();
     format!("{digest}\n{}\n{}\n", names.revocations_at, all.join("\n"))

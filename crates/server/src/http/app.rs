@@ -210,6 +210,12 @@ impl App {
         Ok(Arc::clone(found))
     }
 
+    /// The page that asks, and the resource it asks.
+    fn page(&self, head: &Parts, peer: Option<&Peer>) -> Option<(Page, Arc<ResourceEntry>)> {
+        let page = Page::of(head)?;
+        self.resource(head, peer).ok().map(|resource| (page, resource))
+    }
+
     fn row_of(&self, operation: &'static Operation) -> usize {
         self.rows.iter().position(|row| std::ptr::eq(row.operation, operation)).unwrap_or(0)
     }
@@ -295,7 +301,7 @@ impl Service for App {
 
     fn route(&self, head: &Parts, peer: &Peer) -> Result<(Routed, usize), Response> {
         self.find(head, Some(peer)).map_err(|refused| {
-            let page = Page::of(head).zip(self.resource(head, Some(peer)).ok());
+            let page = self.page(head, Some(peer));
             let mut response = match &refused {
                 Refused::Early(error) => self.stamp(Some(head)).error(error),
                 Refused::Of(row, error) => self.stamp_of(*row, head).error(error),
@@ -318,7 +324,7 @@ impl Service for App {
     async fn respond(&self, routed: Routed, head: Parts, body: Bytes, peer: Arc<Peer>) -> Response {
         let stamp = self.stamp_of(routed.row, &head);
         let offered = access::offers_credential(&head);
-        let page = Page::of(&head).zip(routed.resource.clone());
+        let page = Page::of(&head).and_then(|page| Some((page, routed.resource.clone()?)));
         let mut response = match self.handle(routed, head, body, &peer).await {
             Ok(reply) => stamp.reply(reply),
             Err(error) => stamp.error(&self.slow_down(error, offered, peer.address)),
@@ -343,7 +349,11 @@ impl Service for App {
             Refusal::Overloaded | Refusal::TooSlow => ApiError::service_unavailable(BUSY_SECS),
             Refusal::Panicked => ApiError::internal(),
         };
-        self.stamp(head).error(&error)
+        let mut response = self.stamp(head).error(&error);
+        if let Some((page, resource)) = head.and_then(|head| self.page(head, None)) {
+            page.admit(&resource, response.headers_mut());
+        }
+        response
     }
 }
 

@@ -18,7 +18,7 @@ mod upgrade;
 pub use app::{App, Routed, Setup};
 pub use context::{Caller, Context, State, TokenCaller};
 pub use reply::Reply;
-pub use upgrade::upgrade;
+pub use upgrade::Upgrade;
 
 pub use crate::net::Socket;
 #[cfg(test)]

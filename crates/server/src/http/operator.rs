@@ -47,7 +47,7 @@ impl OperatorToken {
     #[must_use]
     pub fn mint(rng: &dyn Rng) -> Self {
         let digits = [rng.id(), rng.id()].concat();
-        Self(Secret::new(digits.iter().map(|byte| format!("{byte:02x}")).collect()))
+        Self(Secret::new(base::hex(&digits)))
     }
 
     /// The token itself, for the file it is kept in and for who may use it.

@@ -8,31 +8,42 @@ use wire::ApiError;
 use super::reply::Reply;
 use crate::net::{Socket, Takeover, accept_key};
 
-const KEY: HeaderName = header::SEC_WEBSOCKET_KEY;
+/// A request for a WebSocket of version 13, which nothing was done about yet.
+pub struct Upgrade {
+    accept: String,
+}
 
-/// Answers a request for a WebSocket, which `serve` is then given.
-///
-/// # Errors
-/// 400 when it is none of version 13.
-pub fn upgrade<F>(headers: &HeaderMap, serve: F) -> Result<Reply, ApiError>
-where
-    F: FnOnce(Socket) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + 'static,
-{
-    let asks =
-        has_word(headers, &header::UPGRADE, "websocket") && has_word(headers, &header::CONNECTION, "upgrade");
-    let mut versions = headers.get_all(header::SEC_WEBSOCKET_VERSION).iter();
-    let mut keys = headers.get_all(KEY).iter();
-    let key = match (versions.next(), versions.next(), keys.next(), keys.next()) {
-        (Some(version), None, Some(key), None) if asks && version == "13" => key,
-        _ => return Err(ApiError::bad_request("The request does not open a WebSocket of version 13.")),
-    };
-    let accept = accept_key(key.as_bytes());
-    let mut reply = Reply::empty(StatusCode::SWITCHING_PROTOCOLS)
-        .header(header::UPGRADE, "websocket")
-        .header(header::CONNECTION, "Upgrade")
-        .header(header::SEC_WEBSOCKET_ACCEPT, &accept);
-    reply.takeover = Some(Takeover::by(Box::new(serve)));
-    Ok(reply)
+impl Upgrade {
+    /// The one that these headers ask for.
+    ///
+    /// # Errors
+    /// 400 when they ask for none.
+    pub fn asked(headers: &HeaderMap) -> Result<Self, ApiError> {
+        let asks = has_word(headers, &header::UPGRADE, "websocket")
+            && has_word(headers, &header::CONNECTION, "upgrade");
+        let mut versions = headers.get_all(header::SEC_WEBSOCKET_VERSION).iter();
+        let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+        match (versions.next(), versions.next(), keys.next(), keys.next()) {
+            (Some(version), None, Some(key), None) if asks && version == "13" => {
+                Ok(Self { accept: accept_key(key.as_bytes()) })
+            }
+            _ => Err(ApiError::bad_request("The request does not open a WebSocket of version 13.")),
+        }
+    }
+
+    /// The answer to it, after which `serve` has the connection.
+    #[must_use]
+    pub fn answer<F>(self, serve: F) -> Reply
+    where
+        F: FnOnce(Socket) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + 'static,
+    {
+        let mut reply = Reply::empty(StatusCode::SWITCHING_PROTOCOLS)
+            .header(header::UPGRADE, "websocket")
+            .header(header::CONNECTION, "Upgrade")
+            .header(header::SEC_WEBSOCKET_ACCEPT, &self.accept);
+        reply.takeover = Some(Takeover::by(Box::new(serve)));
+        reply
+    }
 }
 
 fn has_word(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
@@ -57,7 +68,7 @@ mod tests {
         {
             headers.insert(*name, value.parse().unwrap());
         }
-        upgrade(&headers, |_| Box::pin(async {}))
+        Upgrade::asked(&headers).map(|asked| asked.answer(|_| Box::pin(async {})))
     }
 
     #[test]

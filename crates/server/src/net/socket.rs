@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -27,6 +27,8 @@ const STALL: Duration = Duration::from_secs(20);
 /// For a goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 const READ_BUFFER: usize = 2 * 1024;
+/// How much is gathered before it is written.
+const WRITE_BUFFER: usize = 16 * 1024;
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<IO: AsyncRead + AsyncWrite + Send + Unpin> Stream for IO {}
@@ -76,14 +78,14 @@ impl Socket {
     {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
+            .write_buffer_size(WRITE_BUFFER)
             .max_write_buffer_size(MAX_UNSENT)
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE));
-        let (reading, writing) = tokio::io::split(io);
-        let joined = tokio::io::join(std::io::Cursor::new(read).chain(reading), writing);
-        let stream: Box<dyn Stream> = Box::new(joined);
-        Self { stream: WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await, stop }
+        let io: Box<dyn Stream> = Box::new(io);
+        let read = read.to_vec();
+        let stream = WebSocketStream::from_partially_read(io, read, Role::Server, Some(config)).await;
+        Self { stream, stop }
     }
 
     /// The next text; `None` when the connection has ended, or anything but a text came. Nothing is lost when it is not

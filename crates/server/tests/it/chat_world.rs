@@ -103,6 +103,7 @@ impl World {
             cell: &self.cell,
             resource: self.resource,
             tokens: &self.tokens,
+            live: &self.state.live,
             cache: &self.identities,
             clock: &*self.clock,
             rng: &*self.rng,

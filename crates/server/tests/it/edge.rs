@@ -267,3 +267,32 @@ async fn what_the_sockets_refuse_looks_like_any_other_error() {
         }
     }
 }
+
+/// Pages of other origins may read every answer, those that refuse among them.
+#[tokio::test]
+async fn pages_are_told_what_they_may_ask_and_read() {
+    let app = TestApp::new().await;
+    let page = |method: &str, target: &str| app.call(method, target).header("origin", "https://page.example");
+    for (method, target, status) in [
+        ("GET", "/chat/threads", 401),
+        ("GET", "/nothing", 404),
+        ("GET", "/health/live", 200),
+        ("PUT", "/chat/threads", 405),
+    ] {
+        let answer = page(method, target).send().await.expect(status);
+        assert_eq!(answer.header("access-control-allow-origin"), "*", "{method} {target}");
+        assert!(answer.header("access-control-expose-headers").contains("Retry-After"));
+        assert_eq!(answer.header("access-control-allow-methods"), "", "only a preflight asks for that");
+    }
+    let asked = "authorization,content-type,repeatability-request-id";
+    let answer =
+        page("OPTIONS", "/chat/threads").header("access-control-request-headers", asked).send().await;
+    let answer = answer.expect(204);
+    assert_eq!(answer.header("access-control-allow-methods"), "GET, POST");
+    assert_eq!(answer.header("access-control-allow-headers"), asked);
+    assert!(!answer.header("access-control-max-age").is_empty());
+    let answer = app.call("GET", "/health/live").send().await.expect(200);
+    assert_eq!(answer.header("access-control-allow-origin"), "", "who is no page is told nothing of it");
+    let elsewhere = page("GET", "/health/live").host("example.org").send().await;
+    assert_eq!(elsewhere.header("access-control-allow-origin"), "");
+}

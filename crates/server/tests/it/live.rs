@@ -1,8 +1,5 @@
 //! Who listens hears what happened, in its order, and only while it may (law 9).
 
-use std::sync::Arc;
-
-use base::Timestamp;
 use serde_json::json;
 use server::service::chat::follow::Happening;
 use server::service::chat::view::ContentView;
@@ -11,20 +8,26 @@ use server::testing::{TestApp, TestUser};
 
 use crate::world::{encoded, participant};
 
-async fn listen(app: &TestApp, user: &TestUser) -> Option<Hearing> {
+pub(crate) async fn listen(app: &TestApp, user: &TestUser) -> Option<Hearing> {
+    listen_at(app, user, "").await
+}
+
+/// As `endpoint`, or, where that is empty, as one like no other.
+pub(crate) async fn listen_at(app: &TestApp, user: &TestUser, endpoint: &str) -> Option<Hearing> {
+    let own = format!("{endpoint}{}", if endpoint.is_empty() { app.canary() } else { String::new() });
     let resource = app.resource();
     let claims = resource.tokens().verify(&user.token, app.app.state().clock.now()).unwrap();
     let live = &app.app.state().chat.live;
-    live.listen(resource.cell(), resource.id(), &claims).await.unwrap()
+    live.listen(resource.cell(), resource.id(), &claims, &own).await.unwrap()
 }
 
 /// Looks at every thread that waits to be looked at.
-async fn settle(app: &TestApp) {
+pub(crate) async fn settle(app: &TestApp) {
     while app.app.state().chat.live.look_at_next().await {}
 }
 
 /// What lies ready; nothing when nothing does.
-async fn taken(app: &TestApp, hearing: &Hearing) -> Taken {
+pub(crate) async fn taken(app: &TestApp, hearing: &Hearing) -> Taken {
     settle(app).await;
     tokio::select! {
         biased;
@@ -34,7 +37,7 @@ async fn taken(app: &TestApp, hearing: &Hearing) -> Taken {
 }
 
 /// What lies ready, each in a word.
-async fn words(app: &TestApp, hearing: &Hearing) -> Vec<String> {
+pub(crate) async fn words(app: &TestApp, hearing: &Hearing) -> Vec<String> {
     let taken = taken(app, hearing).await;
     taken.letters.iter().map(|letter| word(&letter.what)).collect()
 }
@@ -59,14 +62,14 @@ fn word(what: &Happening) -> String {
     }
 }
 
-struct Thread<'a> {
+pub(crate) struct Thread<'a> {
     app: &'a TestApp,
     owner: &'a TestUser,
     path: String,
 }
 
 impl<'a> Thread<'a> {
-    async fn new(app: &'a TestApp, owner: &'a TestUser, with: &[&TestUser]) -> Self {
+    pub(crate) async fn new(app: &'a TestApp, owner: &'a TestUser, with: &[&TestUser]) -> Self {
         let participants: Vec<_> = with.iter().map(|user| participant(user)).collect();
         let body = json!({ "topic": "t", "participants": participants });
         let made = app.call("POST", "/chat/threads").by(owner).json(&body).send().await.expect(201).json();
@@ -74,7 +77,7 @@ impl<'a> Thread<'a> {
         Self { app, owner, path }
     }
 
-    async fn send(&self, text: &str) -> String {
+    pub(crate) async fn send(&self, text: &str) -> String {
         let path = format!("{}/messages", self.path);
         let call = self.app.call("POST", &path).by(self.owner).json(&json!({ "content": text }));
         call.send().await.expect(201).json()["id"].as_str().unwrap().to_owned()
@@ -93,7 +96,7 @@ impl<'a> Thread<'a> {
     }
 }
 
-async fn two(app: &TestApp) -> (TestUser, TestUser) {
+pub(crate) async fn two(app: &TestApp) -> (TestUser, TestUser) {
     (app.user(&["chat"]).await, app.user(&["chat"]).await)
 }
 
@@ -297,85 +300,83 @@ async fn a_store_that_fails_delays_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_socket_is_opened_by_its_user_once_and_soon() {
-    let app = TestApp::new().await;
-    let (ada, _) = two(&app).await;
-    let resource = app.resource();
-    let state = Arc::clone(app.app.state());
-    let claims = resource.tokens().verify(&ada.token, state.clock.now()).unwrap();
-    let sessions = &state.chat.live.sessions;
-    let ask =
-        || sessions.ask(resource.id(), Arc::clone(&claims), "e".to_owned(), state.clock.now(), &*state.rng);
-    let open = |id: &str, resource, at: Timestamp| sessions.open(id, resource, at).is_some();
-    let now = state.clock.now();
-    let id = ask();
-    assert!(id.len() == 64 && ask() != id);
-    for guess in ["", "0", &"0".repeat(64), &id.to_uppercase(), &format!("{id}0"), "é"] {
-        assert!(!open(guess, resource.id(), now), "{guess}");
-    }
-    assert!(open(&id, resource.id(), now) && !open(&id, resource.id(), now), "once");
-    assert!(!open(&ask(), app.neighbour().id(), now), "not at another resource");
-    let late = now.plus(server::service::live::OPENING);
-    assert!(open(&ask(), resource.id(), late));
-    assert!(!open(&ask(), resource.id(), late.plus(std::time::Duration::from_millis(1))));
-}
-
-/// The push protocol without a socket, as its user and as another.
-#[tokio::test]
-async fn who_polls_hears_and_says_and_nobody_else_does_it_for_them() {
+async fn nobody_learns_who_has_read_what_they_may_not_see() {
     let app = TestApp::new().await;
     let (ada, bob) = two(&app).await;
-    let text = |answer: server::testing::Answer| String::from_utf8(answer.body.to_vec()).unwrap();
-    let shaken = app.call("GET", "/socket.io/1/?epid=e&v=v4").version("").by(&ada).send().await.expect(200);
-    let id = text(shaken).split(':').next().unwrap().to_owned();
-    let path = format!("/socket.io/1/xhr-polling/{id}");
-    let ask = |user| app.call("GET", &path).version("").by(user).send();
-    let say = |user, frames: &str| {
-        app.call("POST", &path).version("").by(user).body(frames.as_bytes().to_vec(), "text/plain").send()
+    let eve = app.user(&["chat"]).await;
+    let thread = Thread::new(&app, &ada, &[&bob]).await;
+    let before = thread.send("before").await;
+    app.clock.advance(std::time::Duration::from_secs(1));
+    thread.add(&eve).await;
+    let (hears_ada, hears_eve) = (listen(&app, &ada).await.unwrap(), listen(&app, &eve).await.unwrap());
+    let path = format!("{}/readReceipts", thread.path);
+    let read = async |message: &str| {
+        let body = json!({ "chatMessageId": message });
+        app.call("POST", &path).by(&bob).json(&body).send().await.expect(200);
     };
-    ask(&bob).await.expect(404);
-    say(&ada, "2::").await.expect(404);
-    assert_eq!(text(ask(&ada).await.expect(200)), "1::");
-    ask(&bob).await.expect(404);
-    say(&bob, "0::").await.expect(404);
-    assert!(text(ask(&ada).await.expect(200)).contains("trouter.connected"));
-    say(&ada, r#"5:1+::{"name":"user.activity"}"#).await.expect(200);
-    assert_eq!(text(ask(&ada).await.expect(200)), r#"6:::1+["pong"]"#);
+    read(&before).await;
+    assert_eq!(words(&app, &hears_ada).await, ["read"]);
+    assert!(words(&app, &hears_eve).await.is_empty());
+    let after = thread.send("after").await;
+    read(&after).await;
+    assert_eq!(words(&app, &hears_eve).await, ["received after", "read"]);
+}
 
+/// As in lists: what was changed while somebody was not in the thread is not theirs to see.
+#[tokio::test]
+async fn an_edit_made_while_somebody_was_away_is_not_heard_by_them() {
+    let app = TestApp::new().await;
+    let (ada, bob) = two(&app).await;
+    let thread = Thread::new(&app, &ada, &[&bob]).await;
+    let hears = listen(&app, &ada).await.unwrap();
+    let id = thread.send("one").await;
+    words(&app, &hears).await;
+    let step = || app.clock.advance(std::time::Duration::from_secs(1));
+    step();
+    thread.remove(&bob).await;
+    step();
+    let path = format!("{}/messages/{id}", thread.path);
+    app.call("PATCH", &path).by(&ada).json(&json!({ "content": "two" })).send().await.expect(204);
+    let hears_bob = listen(&app, &bob).await.unwrap();
+    step();
+    thread.add(&bob).await;
+    assert_eq!(words(&app, &hears_bob).await, ["added 1"]);
+    assert_eq!(words(&app, &hears).await, ["removed", "edited two", "added 1"]);
+    step();
+    app.call("PATCH", &path).by(&ada).json(&json!({ "content": "three" })).send().await.expect(204);
+    assert_eq!(words(&app, &hears_bob).await, ["edited three"]);
+}
+
+/// Many come and go at once while threads are joined and left: nothing waits for ever, and nothing is left behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn coming_and_going_at_once_leaves_nothing_behind() {
+    let app = TestApp::new().await;
+    let (ada, bob) = two(&app).await;
     let thread = Thread::new(&app, &ada, &[]).await;
-    thread.send("hello").await;
-    settle(&app).await;
-    let heard = text(ask(&ada).await.expect(200));
-    let frames: Vec<_> = wire::push::unpack(&heard).map(Result::unwrap).collect();
-    assert!(
-        frames.len() == 2 && frames[1].starts_with("3:::{\"id\":2,") && frames[1].contains("hello"),
-        "{heard}"
-    );
-    let outcomes = [1, 2].map(|id| format!("3:::{{\"id\":{id},\"status\":200}}"));
-    say(&ada, &wire::push::pack(&outcomes)).await.expect(200);
-    assert_eq!(app.app.state().chat.live.listening(), 1);
-    say(&ada, "nonsense").await.expect(200);
-    ask(&ada).await.expect(404);
-    assert_eq!(app.app.state().chat.live.listening(), 0, "and hears nothing more");
-}
-
-#[tokio::test]
-async fn who_polls_no_more_is_gone() {
-    let app = TestApp::new().await;
-    let (ada, bob) = two(&app).await;
-    let begin = async |user: &TestUser| {
-        let shaken = app.call("GET", "/socket.io/1").version("").by(user).send().await.expect(200);
-        let id = String::from_utf8(shaken.body.to_vec()).unwrap().split(':').next().unwrap().to_owned();
-        let path = format!("/socket.io/1/xhr-polling/{id}");
-        app.call("GET", &path).version("").by(user).send().await.expect(200);
-        path
+    let comes_and_goes = async || {
+        for _ in 0..200 {
+            let hearing = listen(&app, &bob).await;
+            tokio::task::yield_now().await;
+            drop(hearing);
+        }
     };
-    let path = begin(&ada).await;
-    app.clock.advance(server::service::live::GONE);
-    begin(&bob).await;
-    assert_eq!(app.app.state().chat.live.listening(), 2);
-    app.clock.advance(std::time::Duration::from_millis(1));
-    begin(&bob).await;
-    assert_eq!(app.app.state().chat.live.listening(), 2, "the first is gone");
-    app.call("GET", &path).version("").by(&ada).send().await.expect(404);
+    let joins_and_leaves = async {
+        for _ in 0..100 {
+            thread.add(&bob).await;
+            thread.send("x").await;
+            thread.remove(&bob).await;
+        }
+    };
+    let looks = async {
+        for _ in 0..2_000 {
+            settle(&app).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    let all = async { tokio::join!(comes_and_goes(), comes_and_goes(), joins_and_leaves, looks) };
+    tokio::time::timeout(std::time::Duration::from_secs(60), all).await.unwrap();
+    assert_eq!(app.app.state().chat.live.listening(), 0);
+    let hears = listen(&app, &bob).await.unwrap();
+    thread.add(&bob).await;
+    assert_eq!(words(&app, &hears).await, ["added 1"]);
 }

@@ -9,7 +9,6 @@ use crate::http::{Context, Reply};
 pub(super) async fn handle(context: &Context) -> Result<Reply, ApiError> {
     let user = owned_user(context)?;
     desk(context).delete(user).await.map_err(|error| refused(&error))?;
-    context.state.chat.live.revoked(context.resource_id(), user, None);
     context.state.jobs.wake();
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }

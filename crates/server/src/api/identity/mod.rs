@@ -36,6 +36,7 @@ fn desk(context: &Context) -> IdentityDesk<'_> {
         cell: context.cell(),
         resource: context.resource_id(),
         tokens: context.resource.tokens(),
+        live: &context.state.chat.live,
         cache: &context.state.identities,
         clock: context.clock(),
         rng: context.rng(),

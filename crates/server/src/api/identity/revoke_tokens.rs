@@ -9,6 +9,5 @@ use crate::http::{Context, Reply};
 pub(super) async fn handle(context: &Context) -> Result<Reply, ApiError> {
     let user = owned_user(context)?;
     desk(context).revoke(user).await.map_err(|error| refused(&error))?;
-    context.state.chat.live.revoked(context.resource_id(), user, None);
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }

@@ -33,7 +33,7 @@ fn failed(fault: &ResourceError) -> ApiError {
 
 /// Where a page ended, as `after` of the next one: sixteen digits of the moment, thirty-two of what was deleted.
 fn written((at, id): (Timestamp, [u8; 16])) -> String {
-    let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = base::hex(&id);
     format!("{:016x}{id}", at.as_millis())
 }
 

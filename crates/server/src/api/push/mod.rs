@@ -4,15 +4,18 @@ mod poll;
 mod render;
 mod session;
 
+use std::sync::Arc;
+
 use ::http::StatusCode;
-use base::ResourceId;
+use base::UserId;
+use guard::token::Claims;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wire::ApiError;
 
 use super::Handler;
-use crate::http::{Context, Reply, upgrade};
-use crate::service::live::MAX_ENDPOINT_ID;
+use crate::http::{Context, Reply, Upgrade};
+use crate::service::live::{Hearing, MAX_ENDPOINT_ID, Opening};
 use crate::service::unavailable;
 
 /// How long an allocation is good for, in seconds: clients register anew shortly before the end of less than two hours.
@@ -68,7 +71,7 @@ async fn allocate(cx: &Context) -> Result<Reply, ApiError> {
     let host = here.trim_start_matches("https://");
     let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
     let socketio = if has_port { format!("{here}/") } else { format!("{here}:443/") };
-    let id: String = cx.rng().id().iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = base::hex(&cx.rng().id());
     let url = format!("{here}{}", path(&id));
     let allocation = Allocation {
         socketio: &socketio,
@@ -97,11 +100,8 @@ async fn handshake(cx: &Context) -> Result<Reply, ApiError> {
     if endpoint.len() > MAX_ENDPOINT_ID {
         return Err(ApiError::bad_request("The epid is too long."));
     }
-    let endpoint = if endpoint.is_empty() {
-        cx.rng().id().iter().map(|byte| format!("{byte:02x}")).collect()
-    } else {
-        endpoint.to_owned()
-    };
+    // One that does not say is like no other.
+    let endpoint = if endpoint.is_empty() { base::hex(&cx.rng().id()) } else { endpoint.to_owned() };
     let live = &cx.state.chat.live;
     let id = live.sessions.ask(cx.resource_id(), cx.claims()?.clone(), endpoint, cx.clock().now(), cx.rng());
     let body = format!("{id}:{SILENCE_SECS}:{SILENCE_SECS}:websocket,xhr-polling");
@@ -110,22 +110,32 @@ async fn handshake(cx: &Context) -> Result<Reply, ApiError> {
     Ok(reply)
 }
 
-/// The socket of a session. One that is not there, was opened before or came too late is all the same.
+/// The socket of a session.
 async fn connect(cx: &Context) -> Result<Reply, ApiError> {
-    let live = &cx.state.chat.live;
-    let id = cx.params.get("sessionId").unwrap_or_default();
-    let now = cx.clock().now();
-    let opening = live.sessions.open(id, cx.resource_id(), now).ok_or_else(unknown)?;
+    // Before the session is used up: where no WebSocket gets through, the client polls with it.
+    let asked = Upgrade::asked(&cx.headers)?;
+    let (opening, hearing) = open(cx, None).await?;
+    let session = session::Session { state: Arc::clone(&cx.state), opening, path: path(session_id(cx)) };
+    Ok(asked.answer(move |socket| Box::pin(session.serve(socket, hearing))))
+}
+
+fn session_id(cx: &Context) -> &str {
+    cx.params.get("sessionId").unwrap_or_default()
+}
+
+/// Opens the session of the path, for whoever has it or for this user alone, and listens. One that is not there, was opened
+/// before or came too late is all the same.
+async fn open(cx: &Context, by: Option<UserId>) -> Result<(Opening, Hearing), ApiError> {
+    let (live, now, resource) = (&cx.state.chat.live, cx.clock().now(), cx.resource_id());
+    let opening = live.sessions.open(session_id(cx), resource, now, by).ok_or_else(unknown)?;
     if opening.claims.expires_at <= now {
         return Err(unknown());
     }
-    let hearing = live.listen(cx.cell(), cx.resource_id(), &opening.claims).await;
+    let hearing = live.listen(cx.cell(), resource, &opening.claims, &opening.endpoint).await;
     let hearing = hearing.map_err(|fault| unavailable(&fault))?;
     let hearing = hearing.ok_or_else(|| ApiError::too_many_requests(CROWDED_SECS))?;
-    live.sessions.replace(&opening, &hearing);
-    let session =
-        session::Session { state: std::sync::Arc::clone(&cx.state), opening, path: path(id), ttl: TTL_SECS };
-    upgrade(&cx.headers, move |socket| Box::pin(session.serve(socket, hearing)))
+    holds(cx, &opening.claims).await?;
+    Ok((opening, hearing))
 }
 
 /// What is read of a registration.
@@ -152,10 +162,13 @@ fn unknown() -> ApiError {
     ApiError::not_found("There is no such session.")
 }
 
-/// That the token still holds.
+/// That the token of who asks still holds.
 async fn confirm(cx: &Context) -> Result<(), ApiError> {
-    let resource: ResourceId = cx.resource_id();
-    let mut reader = cx.cell().read(resource).await.map_err(|fault| unavailable(&fault))?;
-    cx.state.identities.confirm(&mut reader, cx.claims()?).await?;
+    holds(cx, cx.claims()?).await
+}
+
+async fn holds(cx: &Context, claims: &Claims) -> Result<(), ApiError> {
+    let mut reader = cx.cell().read(cx.resource_id()).await.map_err(|fault| unavailable(&fault))?;
+    cx.state.identities.confirm(&mut reader, claims).await?;
     Ok(())
 }

@@ -8,10 +8,9 @@ use wire::ApiError;
 use wire::push::{frame, pack, unpack};
 
 use super::session::{Next, Session, heard};
-use super::{CROWDED_SECS, TTL_SECS, confirm, path, unknown};
+use super::{TTL_SECS, confirm, open, path, session_id, unknown};
 use crate::http::{Context, Reply};
-use crate::service::live::{Poller, Taken};
-use crate::service::unavailable;
+use crate::service::live::{End, Poller, Taken};
 
 /// How long a client waits for something to happen before it is answered with nothing. Less than a request may take.
 const WAIT: Duration = Duration::from_secs(20);
@@ -23,19 +22,20 @@ const MAX_FRAMES: usize = 256;
 /// `GET`: what is to be said, as soon as there is something. The first time, that it is connected.
 pub(super) async fn ask(cx: &Context) -> Result<Reply, ApiError> {
     confirm(cx).await?;
-    let id = cx.params.get("sessionId").unwrap_or_default();
+    let id = session_id(cx);
     let live = &cx.state.chat.live;
     let Some(poller) = live.polls.get(id) else { return begin(cx, id).await };
     own(cx, &poller)?;
     let Ok(_turn) = poller.turn.try_lock() else {
         return Err(ApiError::too_many_requests(1));
     };
+    poller.note(cx.clock().now());
     let waiting = poller.waiting();
     if !waiting.is_empty() {
         return Ok(said(&waiting));
     }
     let taken = tokio::select! {
-        taken = poller.hearing.next_or_rung(AT_ONCE) => taken,
+        taken = heard_by(&poller) => taken,
         () = tokio::time::sleep(WAIT) => Taken::default(),
     };
     poller.note(cx.clock().now());
@@ -61,19 +61,20 @@ pub(super) async fn ask(cx: &Context) -> Result<Reply, ApiError> {
     }
 }
 
-async fn begin(cx: &Context, id: &str) -> Result<Reply, ApiError> {
-    let live = &cx.state.chat.live;
-    let now = cx.clock().now();
-    if !live.sessions.is_of(id, cx.claims()?) {
-        return Err(unknown());
+/// What there is to hear. Another connection of the same endpoint has taken its place when there is nothing any more: the
+/// client knows, and asks here a while longer.
+async fn heard_by(poller: &Poller) -> Taken {
+    let taken = poller.hearing.next_or_rung(AT_ONCE).await;
+    match taken.end {
+        Some(End::Replaced) => std::future::pending().await,
+        Some(End::Revoked) | None => taken,
     }
-    let opening = live.sessions.open(id, cx.resource_id(), now).ok_or_else(unknown)?;
-    let hearing = live.listen(cx.cell(), cx.resource_id(), &opening.claims).await;
-    let hearing = hearing.map_err(|fault| unavailable(&fault))?;
-    let hearing = hearing.ok_or_else(|| ApiError::too_many_requests(CROWDED_SECS))?;
-    live.sessions.replace(&opening, &hearing);
-    live.polls.forget_gone(now);
-    let poller = live.polls.begin(id, opening, hearing, now);
+}
+
+async fn begin(cx: &Context, id: &str) -> Result<Reply, ApiError> {
+    let (opening, hearing) = open(cx, Some(cx.claims()?.user)).await?;
+    let polls = &cx.state.chat.live.polls;
+    let poller = polls.begin(id, opening, hearing, cx.clock().now());
     let _ = poller.say(frame::connected(TTL_SECS));
     Ok(said(&[frame::CONNECT.to_owned()]))
 }
@@ -81,7 +82,7 @@ async fn begin(cx: &Context, id: &str) -> Result<Reply, ApiError> {
 /// `POST`: what the client says.
 pub(super) async fn say(cx: &Context) -> Result<Reply, ApiError> {
     confirm(cx).await?;
-    let id = cx.params.get("sessionId").unwrap_or_default();
+    let id = session_id(cx);
     let live = &cx.state.chat.live;
     let poller = live.polls.get(id).ok_or_else(unknown)?;
     own(cx, &poller)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use wire::push::frame::{self, ClientFrame};
 
-use super::render;
+use super::{TTL_SECS, render};
 use crate::http::{Socket, State};
 use crate::service::live::{Allowance, End, Hearing, Opening, Taken};
 
@@ -22,7 +22,6 @@ pub(super) struct Session {
     pub(super) state: Arc<State>,
     pub(super) opening: Opening,
     pub(super) path: String,
-    pub(super) ttl: u64,
 }
 
 /// What is to be done after a step.
@@ -39,7 +38,6 @@ impl Session {
     pub(super) async fn serve(self, mut socket: Socket, hearing: Hearing) {
         let ended = self.talk(&mut socket, &hearing).await;
         drop(hearing);
-        self.state.chat.live.sessions.ended(&self.opening);
         if let Some(word) = ended
             && socket.send(vec![word.to_owned()]).await
         {
@@ -49,7 +47,7 @@ impl Session {
 
     /// Talks until the end, and gives the last word, where one is to be said.
     async fn talk(&self, socket: &mut Socket, hearing: &Hearing) -> Option<&'static str> {
-        if !socket.send(vec![frame::CONNECT.to_owned(), frame::connected(self.ttl)]).await {
+        if !socket.send(vec![frame::CONNECT.to_owned(), frame::connected(TTL_SECS)]).await {
             return None;
         }
         let claims = hearing.claims();

@@ -86,7 +86,7 @@ pub(super) async fn report(cx: &Context) -> Result<Reply, ApiError> {
     match desk(cx).report(id).await.map_err(answer)? {
         Some(report) => Ok(Reply::body(StatusCode::OK, report.render())),
         None => {
-            let trace: String = cx.rng().id().iter().map(|byte| format!("{byte:02x}")).collect();
+            let trace = base::hex(&cx.rng().id());
             let body = not_found(&format!("00-{trace}-{}-00", &trace[..16]));
             Ok(Reply::body(StatusCode::NOT_FOUND, body)
                 .header(header::CONTENT_TYPE, "application/problem+json; charset=utf-8"))

@@ -53,7 +53,7 @@ pub(super) fn text(rule: Option<&Rule>, put_off: bool, parcel: &TextParcel) -> (
         }
         _ => {
             // The same text gets the same ids however often it is handed over, as its receipts must find it.
-            let id: String = parcel.id.iter().map(|byte| format!("{byte:02x}")).collect();
+            let id = base::hex(&parcel.id);
             let segments = measure(parcel.text.expose(), &[]).map_or(1, |size| size.segments);
             let message_ids = (1..=segments).map(|at| format!("{id}-{at}")).collect();
             (TextOutcome::Accepted { carrier, message_ids }, Fate::Accepted)

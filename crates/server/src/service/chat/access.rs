@@ -62,11 +62,9 @@ impl Standings {
 }
 
 impl Standing {
-    /// Whether the caller may see a message, given when it was last changed: only what was written, and as it was
-    /// last written, while the caller was a participant or had the history shared.
+    /// Whether the caller may see a message, given when it was last changed.
     pub(crate) fn sees(&self, id: MessageId, changed_on: Option<Timestamp>) -> bool {
-        self.participant.sees(id)
-            && changed_on.is_none_or(|at| self.participant.sees(MessageId(at.as_millis())))
+        self.participant.sees_as_changed(id, changed_on)
     }
 
     fn versions(&self) -> Versions {

@@ -59,8 +59,18 @@ pub enum Happening {
 pub struct Entry {
     /// Judged by this.
     pub at: MessageId,
+    /// And by when it was changed, where the change is what is told.
+    pub changed_on: Option<Timestamp>,
     /// What happened.
     pub what: Happening,
+}
+
+impl Entry {
+    /// Of something that is judged by message `at` alone.
+    #[must_use]
+    pub const fn new(at: MessageId, what: Happening) -> Self {
+        Self { at, changed_on: None, what }
+    }
 }
 
 /// Somebody who wants to hear, as the store knows them at that moment.
@@ -83,10 +93,10 @@ impl Hearer {
         self.part.as_ref().is_some_and(ParticipantRow::is_current)
     }
 
-    /// Whether this one may hear of what is judged by message `at`.
+    /// Whether this one may hear of what is judged by message `at`, or by its change.
     #[must_use]
-    pub fn sees(&self, at: MessageId) -> bool {
-        self.part.as_ref().is_some_and(|part| part.is_current() && part.sees(at))
+    pub fn sees(&self, at: MessageId, changed_on: Option<Timestamp>) -> bool {
+        self.part.as_ref().is_some_and(|part| part.is_current() && part.sees_as_changed(at, changed_on))
     }
 }
 
@@ -104,30 +114,34 @@ pub struct Look {
     /// Those who were asked about.
     pub hearers: HashMap<UserId, Hearer>,
     /// What those are called who are spoken of.
-    pub names: HashMap<UserId, ParticipantView>,
+    names: view::Known,
 }
 
 impl Look {
     /// How somebody is to be spoken of.
     #[must_use]
     pub fn called(&self, user: UserId) -> ParticipantView {
-        self.names.get(&user).cloned().unwrap_or_else(|| nameless(user))
+        let (display_name, metadata) = self.names.get(&user).cloned().unwrap_or_default();
+        ParticipantView { user, display_name, share_history_from: None, metadata }
     }
 }
 
-/// Of whom nothing is known but the id.
-#[must_use]
-pub fn nameless(user: UserId) -> ParticipantView {
-    ParticipantView { user, display_name: None, share_history_from: None, metadata: Vec::new() }
-}
-
-/// The threads that `user` is or was in, at most `most` of them.
+/// The threads that `user` is in, of the first `most` that the user is or was in.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn threads_of(reader: &mut Reader, user: UserId, most: usize) -> Result<Vec<ThreadId>, StoreError> {
+pub async fn present_threads(
+    reader: &mut Reader,
+    user: UserId,
+    most: usize,
+) -> Result<Vec<ThreadId>, StoreError> {
     let found = reader.scan_keys::<Memberships>(KeyRange::prefix(&user), Direction::Forward, most).await?;
-    Ok(found.into_iter().map(|((_, thread), ..)| thread).collect())
+    let keys: Vec<_> = found.into_iter().map(|((_, thread), ..)| (thread, user)).collect();
+    let parts = reader.multi_get::<Participants>(&keys).await?;
+    let threads = keys.into_iter().zip(parts).filter_map(|((thread, _), row)| {
+        row.and_then(Opened::value).filter(|row| row.value.is_current()).map(|_| thread)
+    });
+    Ok(threads.collect())
 }
 
 /// Where `thread` ends now.
@@ -184,10 +198,8 @@ pub async fn look(
             altered.push((at, (id, hint, value)));
         }
     }
-    let spoken_of = came.iter().flat_map(|(_, _, row)| named(&row.body));
-    let mut asked: Vec<UserId> = spoken_of.chain(hearers.iter().chain(also).copied()).collect();
-    asked.sort_unstable();
-    asked.dedup();
+    let mut spoken_of: Vec<UserId> = came.iter().flat_map(|(_, _, row)| named(&row.body)).collect();
+    spoken_of.extend(also);
     let mut look = Look {
         entries: Vec::new(),
         position,
@@ -196,7 +208,7 @@ pub async fn look(
         hearers: HashMap::new(),
         names: HashMap::new(),
     };
-    look.learn(reader, thread, &asked, hearers).await?;
+    look.learn(reader, thread, &spoken_of, hearers).await?;
     look.enter(came, altered);
     Ok(look)
 }
@@ -217,9 +229,12 @@ impl Look {
         &mut self,
         reader: &mut Reader,
         thread: ThreadId,
-        asked: &[UserId],
+        spoken_of: &[UserId],
         hearers: &[UserId],
     ) -> Result<(), StoreError> {
+        let mut asked: Vec<UserId> = spoken_of.iter().chain(hearers).copied().collect();
+        asked.sort_unstable();
+        asked.dedup();
         let keys: Vec<_> = asked.iter().map(|user| (thread, *user)).collect();
         let parts = reader.multi_get::<Participants>(&keys).await?;
         let identities = reader.multi_get::<Identities>(hearers).await?;
@@ -229,16 +244,13 @@ impl Look {
                 epochs.insert(*user, row.value.epoch);
             }
         }
-        for (user, row) in asked.iter().zip(parts) {
+        for (user, row) in asked.into_iter().zip(parts) {
             let part = row.and_then(Opened::value).map(|row| row.value);
-            if let Some(part) = &part {
-                let share_history_from = view::shared_from(part.share_history_from());
-                let (display_name, metadata) = (part.display_name.clone(), part.metadata.clone());
-                let view = ParticipantView { user: *user, display_name, share_history_from, metadata };
-                self.names.insert(*user, view);
+            if let Some(part) = part.as_ref().filter(|_| spoken_of.contains(&user)) {
+                self.names.insert(user, (part.display_name.clone(), part.metadata.clone()));
             }
-            if hearers.contains(user) {
-                self.hearers.insert(*user, Hearer { epoch: epochs.get(user).copied(), part });
+            if hearers.contains(&user) {
+                self.hearers.insert(user, Hearer { epoch: epochs.get(&user).copied(), part });
             }
         }
         Ok(())
@@ -250,19 +262,17 @@ impl Look {
         came: Vec<(MessageId, Hint, MessageRow)>,
         altered: Vec<(Timestamp, (MessageId, Hint, MessageRow))>,
     ) {
-        let known =
-            self.names.iter().map(|(user, who)| (*user, (who.display_name.clone(), who.metadata.clone())));
-        let known = known.collect();
         let mut entries: Vec<(u64, Entry)> = Vec::new();
         for (id, hint, row) in came {
             let creates = hint.author.is_none() && hint.sequence <= 2;
-            let Some(message) = view::view(id, hint, row, &known) else { continue };
+            let Some(message) = view::view(id, hint, row, &self.names) else { continue };
             let Some(what) = self.happening(message, creates) else { continue };
-            entries.push((id.0, Entry { at: id, what }));
+            entries.push((id.0, Entry::new(id, what)));
         }
         for (at, (id, hint, row)) in altered {
-            if let Some(message) = view::view(id, hint, row, &known) {
-                entries.push((at.as_millis(), Entry { at: id, what: Happening::Changed(message) }));
+            if let Some(message) = view::view(id, hint, row, &self.names) {
+                let entry = Entry { at: id, changed_on: Some(at), what: Happening::Changed(message) };
+                entries.push((at.as_millis(), entry));
             }
         }
         entries.sort_by_key(|(at, _)| *at);
@@ -294,13 +304,13 @@ impl Look {
     }
 }
 
+/// Those whom a message names, and who did what it tells.
 fn named(body: &Body) -> Vec<UserId> {
-    match body {
-        Body::ParticipantsAdded { participants, initiator } => {
-            participants.iter().map(|(user, _)| *user).chain([*initiator]).collect()
-        }
-        Body::ParticipantRemoved { participant, initiator } => vec![*participant, *initiator],
-        Body::TopicUpdated { initiator, .. } => vec![*initiator],
-        _ => Vec::new(),
-    }
+    let by = match body {
+        Body::ParticipantsAdded { initiator, .. }
+        | Body::ParticipantRemoved { initiator, .. }
+        | Body::TopicUpdated { initiator, .. } => Some(*initiator),
+        Body::Text(_) | Body::Html(_) | Body::Erased => None,
+    };
+    view::spoken_of(body).into_iter().chain(by).collect()
 }

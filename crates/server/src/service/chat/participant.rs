@@ -3,7 +3,6 @@
 use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
 use store::{Direction, Draft, KeyRange, Opened, Reader, ScopeHandle, StoreError, Versioned};
 
-use super::follow::nameless;
 use super::rows::{
     Body, HINT_RESOURCE, Memberships, ParticipantRow, Participants, ThreadRow, Threads, author_scope,
 };
@@ -144,9 +143,8 @@ impl Desk<'_> {
             draft.put::<Threads>(&thread, &ThreadRow::Live(standing.live.clone()), &[], &thread_key)?;
             let now = self.clock.now();
             let hearers = self.hearers_in(&mut reader, thread, tell::REMOVED).await?;
-            let by =
-                ParticipantView { display_name: standing.participant.display_name, ..nameless(self.user()) };
-            let who = ParticipantView { display_name: known.row.display_name.clone(), ..nameless(user) };
+            let by = participant_view(self.user(), standing.participant);
+            let who = participant_view(user, known.row.clone());
             let id = self
                 .tell(reader, thread, draft, &thread_key, |id: MessageId, draft| {
                     if let Some(hearers) = &hearers {
@@ -232,7 +230,7 @@ impl Desk<'_> {
     }
 }
 
-fn participant_view(user: UserId, row: ParticipantRow) -> ParticipantView {
+pub(super) fn participant_view(user: UserId, row: ParticipantRow) -> ParticipantView {
     let share_history_from = shared_from(row.share_history_from());
     ParticipantView { user, display_name: row.display_name, share_history_from, metadata: row.metadata }
 }

@@ -91,7 +91,7 @@ impl Desk<'_> {
             let mut reader = self.reader().await?;
             let (member, _) = self.member(&mut reader, thread).await?;
             let hearers = self.hearers_in(&mut reader, thread, tell::TYPING).await?;
-            let is_heard = hearers.is_some() || self.state.live.listening() > 0;
+            let is_heard = hearers.is_some() || self.state.live.is_followed(self.key(thread));
             if !is_heard || !self.is_small(&mut reader, thread).await? {
                 return Ok(());
             }

@@ -142,7 +142,7 @@ impl Desk<'_> {
     }
 
     fn transaction(&self) -> String {
-        self.rng.id().iter().map(|byte| format!("{byte:02x}")).collect()
+        base::hex(&self.rng.id())
     }
 
     /// A message that came, was edited or was deleted, as its row says.

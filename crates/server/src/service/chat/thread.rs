@@ -4,14 +4,13 @@ use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
 use store::{Direction, Draft, KeyRange, Opened, Reader, ScopeHandle, StoreError, Versioned};
 
 use super::erasure::KEYS_AT_ONCE;
-use super::follow::nameless;
-use super::participant::NewParticipant;
+use super::participant::{NewParticipant, participant_view};
 use super::repeat::Repeat;
 use super::rows::{
     Body, ErasureRow, Erasures, HINT_RESOURCE, Hint, LiveThread, Memberships, MessageRow, Messages,
     ParticipantRow, Participants, Period, RepeatRow, Repeats, ThreadRow, Threads, author_scope, thread_scope,
 };
-use super::view::{ParticipantView, Retention, ThreadView};
+use super::view::{Retention, ThreadView};
 use super::{ChatError, Desk, tell};
 use crate::service::audit::{self, Target};
 use crate::service::identity::{Identities, LiveUser};
@@ -162,11 +161,7 @@ impl Desk<'_> {
             let everyone = all_participants(&mut reader, thread).await?;
             let hearers = self.hearers_in(&mut reader, thread, tell::ENDED).await?;
             let lasting = self.resource_key(&mut reader).await?;
-            let by = ParticipantView {
-                user: self.user(),
-                display_name: standing.participant.display_name,
-                ..nameless(self.user())
-            };
+            let by = participant_view(self.user(), standing.participant);
             let mut draft = reader.draft();
             drop(reader);
             self.expect(&mut draft, &member);

@@ -131,7 +131,7 @@ impl Desk<'_> {
     }
 }
 
-fn spoken_of(body: &Body) -> Vec<UserId> {
+pub(super) fn spoken_of(body: &Body) -> Vec<UserId> {
     match body {
         Body::ParticipantsAdded { participants, .. } => participants.iter().map(|(user, _)| *user).collect(),
         Body::ParticipantRemoved { participant, .. } => vec![*participant],

@@ -71,7 +71,7 @@ impl SmtpUserId {
     /// As 32 hexadecimal digits.
     #[must_use]
     pub fn to_hex(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        base::hex(&self.0)
     }
 
     /// Reads what [`SmtpUserId::to_hex`] wrote.

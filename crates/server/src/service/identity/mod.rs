@@ -17,6 +17,7 @@ use super::audit::{self, Act, Target};
 use super::chat::erasure;
 use super::receipts::Order;
 use super::resources::CellTokens;
+use crate::service::live::Live;
 
 /// Why an identity operation did not happen.
 #[derive(Debug, Error)]
@@ -58,6 +59,8 @@ pub struct IdentityDesk<'a> {
     pub resource: ResourceId,
     /// The keys that sign tokens.
     pub tokens: &'a CellTokens,
+    /// Who listens, until its token ends.
+    pub live: &'a Live,
     /// Who is known to live.
     pub cache: &'a IdentityCache,
     /// The time.
@@ -120,7 +123,9 @@ impl IdentityDesk<'_> {
     /// # Errors
     /// [`IdentityError::NotOwned`] for an identity that is not there.
     pub async fn revoke(&self, user: UserId) -> Result<(), IdentityError> {
-        retry!(self, user, self.revoke_once(user))
+        retry!(self, user, self.revoke_once(user))?;
+        self.live.revoked(self.resource, user);
+        Ok(())
     }
 
     /// Deletes `user`: ends its tokens, and destroys the keys of what it wrote before this returns.
@@ -132,7 +137,9 @@ impl IdentityDesk<'_> {
     /// # Errors
     /// [`IdentityError::Store`].
     pub async fn delete(&self, user: UserId) -> Result<(), IdentityError> {
-        retry!(self, user, self.delete_once(user))
+        retry!(self, user, self.delete_once(user))?;
+        self.live.revoked(self.resource, user);
+        Ok(())
     }
 
     async fn issue_once(&self, user: UserId, grant: Grant) -> Result<IssuedToken, IdentityError> {

@@ -6,6 +6,8 @@ use tokio::time::Instant;
 /// 40 s and after a push.
 pub const SPARE_FRAMES: u32 = 64;
 const SPARE_PER_SECOND: u32 = 2;
+/// How many that answer pushes may be owed at most: as many as lie ready in a mailbox.
+const MAX_OWED: u32 = 1_024;
 
 /// What a client may send still.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ impl Allowance {
     pub fn push(&mut self) -> u64 {
         self.last += 1;
         self.unanswered += 1;
-        self.spare = (self.spare + 1.0).min(f64::from(SPARE_FRAMES) * 16.0);
+        self.spare = (self.spare + 1.0).min(f64::from(MAX_OWED));
         self.last
     }
 

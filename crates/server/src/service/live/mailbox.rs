@@ -1,6 +1,6 @@
 //! What lies ready for one listener: a bounded queue, filled by whoever reads the log, emptied by the connection.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -60,15 +60,28 @@ struct Box {
 pub(super) struct Listener {
     pub(super) resource: ResourceId,
     pub(super) claims: Arc<Claims>,
+    /// What the client calls its end, which it keeps over connections.
+    pub(super) endpoint: String,
     inside: Mutex<Box>,
     bell: Notify,
-    /// Threads that are followed for it.
-    pub(super) follows: Mutex<Vec<Key>>,
+    /// Threads that are followed for it. Locked last, and for a moment.
+    follows: Mutex<HashSet<Key>>,
 }
 
 impl Listener {
-    pub(super) fn new(resource: ResourceId, claims: Arc<Claims>) -> Self {
-        Self { resource, claims, inside: Mutex::default(), bell: Notify::new(), follows: Mutex::default() }
+    pub(super) fn new(resource: ResourceId, claims: Arc<Claims>, endpoint: String) -> Self {
+        Self {
+            resource,
+            claims,
+            endpoint,
+            inside: Mutex::default(),
+            bell: Notify::new(),
+            follows: Mutex::default(),
+        }
+    }
+
+    pub(super) fn follows(&self) -> MutexGuard<'_, HashSet<Key>> {
+        self.follows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn user(&self) -> UserId {
@@ -134,12 +147,10 @@ impl Hearing {
     /// Waits until there is something, and takes at most `most` letters. Nothing is lost when it is not waited for.
     pub async fn next(&self, most: usize) -> Taken {
         loop {
-            let rung = self.listener.bell.notified();
-            let taken = self.listener.take(most);
+            let taken = self.next_or_rung(most).await;
             if !taken.is_nothing() {
                 return taken;
             }
-            rung.await;
         }
     }
 
@@ -151,44 +162,17 @@ impl Hearing {
     /// The same as [`Self::next`], but comes back with nothing when it is rung for.
     pub async fn next_or_rung(&self, most: usize) -> Taken {
         let taken = self.listener.take(most);
-        if taken.is_nothing() {
-            self.listener.bell.notified().await;
-            return self.listener.take(most);
+        if !taken.is_nothing() {
+            return taken;
         }
-        taken
+        self.listener.bell.notified().await;
+        self.listener.take(most)
     }
 
     /// Whose token it listens with.
     #[must_use]
     pub fn claims(&self) -> &Claims {
         &self.listener.claims
-    }
-
-    /// Ends another connection's listening, of which this one takes the place.
-    pub fn replace(&self, other: &Replaceable) {
-        if let Some(other) = other.0.upgrade()
-            && !Arc::ptr_eq(&other, &self.listener)
-        {
-            other.end(End::Replaced);
-        }
-    }
-
-    /// What another connection needs to take the place of this one.
-    #[must_use]
-    pub fn replaceable(&self) -> Replaceable {
-        Replaceable(Arc::downgrade(&self.listener))
-    }
-}
-
-/// See [`Hearing::replaceable`].
-#[derive(Clone)]
-pub struct Replaceable(std::sync::Weak<Listener>);
-
-impl Replaceable {
-    /// Whether it still listens.
-    #[must_use]
-    pub fn is_there(&self) -> bool {
-        self.0.strong_count() > 0
     }
 }
 

@@ -3,13 +3,13 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use base::{Clock, UserId};
+use base::{Clock, MessageId, UserId};
 use store::StoreError;
 
 use super::Passing;
-use super::mailbox::{End, Letter, Listener};
-use super::watch::{Key, Live, Watch};
-use crate::service::chat::follow::{self, Happening, Look};
+use super::mailbox::{End, Letter};
+use super::watch::{Follower, Key, Live, Watch};
+use crate::service::chat::follow::{self, Entry, Happening, Look};
 
 /// How long a thread waits that could not be looked at.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -49,10 +49,14 @@ impl Live {
 
     /// Looks at the thread that waits longest. Whether one did.
     pub async fn look_at_next(&self) -> bool {
-        let next = self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let (next, is_last) = {
+            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            (queue.pop_front(), queue.is_empty())
+        };
         let Some(key) = next else { return false };
-        // One bell for each thread wakes one that looks; with several waiting, the next is woken too.
-        self.bell.notify_one();
+        if !is_last {
+            self.bell.notify_one();
+        }
         let Some(watch) = self.watch(key) else { return true };
         if let Err(fault) = self.look(key, &watch).await {
             tracing::warn!(%fault, "listeners could not be told at once");
@@ -74,7 +78,7 @@ impl Live {
                 self.forget(key);
                 return Ok(());
             }
-            let mut users: Vec<UserId> = listeners.iter().map(|listener| listener.user()).collect();
+            let mut users: Vec<UserId> = listeners.iter().map(|one| one.listener.user()).collect();
             users.sort_unstable();
             users.dedup();
             let also: Vec<UserId> = passing.iter().map(who).collect();
@@ -89,7 +93,7 @@ impl Live {
                     return Err(fault);
                 }
             };
-            let Some(thread) = look.thread.clone() else { return Ok(()) };
+            let Some(thread) = look.thread.take() else { return Ok(()) };
             let members = look.entries.iter().flat_map(joins);
             if self.enlist(watch, key, members) {
                 // They hear of it too: looked at anew with them.
@@ -98,13 +102,13 @@ impl Live {
             }
             let at = look.position.message;
             let entries = std::mem::take(&mut look.entries);
-            let passed = passing.into_iter().map(|passing| follow::Entry {
-                at,
-                what: match passing {
-                    Passing::Typing(user, name, at) => Happening::Typing(user, name, at),
-                    Passing::Read(receipt) => Happening::Read(receipt),
-                    Passing::Updated(by, at) => Happening::Updated(thread.clone(), look.called(by), at),
-                },
+            let passed = passing.into_iter().map(|passing| match passing {
+                Passing::Typing(user, name, on) => Entry::new(at, Happening::Typing(user, name, on)),
+                // Who may not see a message does not learn who has read it either.
+                Passing::Read(receipt) => Entry::new(receipt.message, Happening::Read(receipt)),
+                Passing::Updated(by, on) => {
+                    Entry::new(at, Happening::Updated(thread.clone(), look.called(by), on))
+                }
             });
             for entry in entries.into_iter().chain(passed) {
                 self.tell(key, watch, &look, entry);
@@ -117,28 +121,26 @@ impl Live {
     }
 
     /// Puts one thing that happened before those who may hear of it and still listen.
-    fn tell(&self, key: Key, watch: &Watch, look: &Look, entry: follow::Entry) {
+    fn tell(&self, key: Key, watch: &Watch, look: &Look, entry: Entry) {
+        let (at, changed_on) = (entry.at, entry.changed_on);
         let what = Arc::new(entry.what);
         if let Happening::Removed(_, gone, _) = &*what {
             // On the node where it was done this has happened already, before the answer.
-            self.let_go(key, |listener| listener.user() == gone.user && !is_present(look, listener), &what);
+            let is_gone = !look.hearers.get(&gone.user).is_some_and(follow::Hearer::is_present);
+            self.let_go(key, |one| is_gone && one.listener.user() == gone.user, &what);
         }
         // Under the lock with which who is removed is taken out: after that nothing is put into its mailbox.
         let state = watch.state();
-        for listener in &state.listeners {
+        for Follower { listener, .. } in &state.listeners {
             let user = listener.user();
             let Some(hearer) = look.hearers.get(&user) else { continue };
             if !hearer.holds(listener.claims.epoch) {
                 listener.end(End::Revoked);
-            } else if hearer.sees(entry.at) && !is_own(&what, user) {
+            } else if hearer.sees(at, changed_on) && !is_own(&what, user) {
                 listener.put(Letter { thread: key.1, what: Arc::clone(&what) });
             }
         }
     }
-}
-
-fn is_present(look: &Look, listener: &Listener) -> bool {
-    look.hearers.get(&listener.user()).is_some_and(follow::Hearer::is_present)
 }
 
 /// Nobody is told of their own typing and reading.
@@ -151,12 +153,12 @@ fn is_own(what: &Happening, user: UserId) -> bool {
 }
 
 /// Those who came into the thread with it.
-fn joins(entry: &follow::Entry) -> impl Iterator<Item = UserId> {
+fn joins(entry: &Entry) -> impl Iterator<Item = (MessageId, UserId)> {
     let members = match &entry.what {
         Happening::Created(_, _, members) | Happening::Added(_, members, _) => members.as_slice(),
         _ => &[],
     };
-    members.iter().map(|member| member.user)
+    members.iter().map(|member| (entry.at, member.user))
 }
 
 const fn who(passing: &Passing) -> UserId {

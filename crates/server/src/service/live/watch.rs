@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use base::{ResourceId, ThreadId, Timestamp, UserId};
+use base::{MessageId, ResourceId, ThreadId, Timestamp, UserId};
 use guard::token::Claims;
 use store::{Cell, StoreError};
 use tokio::sync::Notify;
@@ -33,9 +33,17 @@ pub(super) struct Watch {
     pub(super) state: Mutex<Followers>,
 }
 
+/// One for whom a thread is followed.
+#[derive(Clone)]
+pub(super) struct Follower {
+    pub(super) listener: Arc<Listener>,
+    /// Since this message: a removal before it is not one of this following.
+    since: MessageId,
+}
+
 #[derive(Default)]
 pub(super) struct Followers {
-    pub(super) listeners: Vec<Arc<Listener>>,
+    pub(super) listeners: Vec<Follower>,
     pub(super) passing: Vec<Passing>,
     /// Whether it stands in the queue of those to be looked at.
     pub(super) queued: bool,
@@ -84,7 +92,9 @@ impl Live {
         self.listening.load(Ordering::Relaxed)
     }
 
-    /// Listens for the user of `claims` from now on; `None` when as many listen as may.
+    /// Listens for the user of `claims` from now on, in the place of an older connection of the same endpoint; `None` when as
+    /// many listen as may. Whether the token still holds is to be judged after this: a revocation before that is seen then, and
+    /// one after it ends what is listened with.
     ///
     /// # Errors
     /// Those of the store.
@@ -93,8 +103,9 @@ impl Live {
         cell: &Cell,
         resource: ResourceId,
         claims: &Arc<Claims>,
+        endpoint: &str,
     ) -> Result<Option<Hearing>, StoreError> {
-        let listener = Arc::new(Listener::new(resource, Arc::clone(claims)));
+        let listener = Arc::new(Listener::new(resource, Arc::clone(claims), endpoint.to_owned()));
         {
             let mut registry = self.registry();
             let own = registry.users.entry((resource, claims.user)).or_default();
@@ -107,36 +118,57 @@ impl Live {
         // From here on it is taken out again whatever happens.
         let hearing = Hearing { live: Arc::clone(self), listener };
         let mut reader = cell.read(resource).await?;
-        let threads = follow::threads_of(&mut reader, claims.user, MAX_FOLLOWED).await?;
-        for thread in threads {
+        let now = MessageId(cell.clock().now().as_millis());
+        for thread in follow::present_threads(&mut reader, claims.user, MAX_FOLLOWED).await? {
             let key = (resource, thread);
-            let known = self.registry().threads.get(&key).cloned();
-            let position = match known {
+            let position = match self.watch(key) {
                 Some(_) => None,
                 None => Some(follow::end(&mut reader, thread).await?),
             };
-            if self.follow(cell, key, &hearing.listener, position) {
+            if self.follow(cell, key, &hearing.listener, now, position) {
                 self.look_at(key);
+            }
+        }
+        for older in self.connections((resource, claims.user)) {
+            if older.endpoint == endpoint && !Arc::ptr_eq(&older, &hearing.listener) {
+                older.end(End::Replaced);
             }
         }
         Ok(Some(hearing))
     }
 
-    /// Follows a thread for a listener, from `position` where nobody did. Whether nobody did.
-    fn follow(&self, cell: &Cell, key: Key, listener: &Arc<Listener>, position: Option<Position>) -> bool {
-        let mut follows = listener.follows.lock().unwrap_or_else(PoisonError::into_inner);
-        if follows.contains(&key) || follows.len() >= MAX_FOLLOWED {
-            return false;
-        }
-        follows.push(key);
+    fn connections(&self, who: (ResourceId, UserId)) -> Vec<Arc<Listener>> {
+        self.registry().users.get(&who).cloned().unwrap_or_default()
+    }
+
+    /// Follows a thread for a listener `since` a message, from `position` where nobody did. Whether nobody did.
+    fn follow(
+        &self,
+        cell: &Cell,
+        key: Key,
+        listener: &Arc<Listener>,
+        since: MessageId,
+        position: Option<Position>,
+    ) -> bool {
+        // Always in this order: the registry, a watch, what a listener follows.
         let mut registry = self.registry();
+        let own = registry.users.get(&(key.0, listener.user()));
+        if !own.is_some_and(|own| own.iter().any(|one| Arc::ptr_eq(one, listener))) {
+            return false; // It has left meanwhile.
+        }
+        {
+            let mut follows = listener.follows();
+            if follows.len() >= MAX_FOLLOWED || !follows.insert(key) {
+                return false;
+            }
+        }
         let mut is_new = false;
         let watch = registry.threads.entry(key).or_insert_with(|| {
             is_new = true;
             let position = tokio::sync::Mutex::new(position.unwrap_or(Position::START));
             Arc::new(Watch { cell: cell.clone(), position, state: Mutex::default() })
         });
-        watch.state().listeners.push(Arc::clone(listener));
+        watch.state().listeners.push(Follower { listener: Arc::clone(listener), since });
         is_new
     }
 
@@ -151,7 +183,7 @@ impl Live {
                 registry.users.remove(&who);
             }
         }
-        let follows = std::mem::take(&mut *listener.follows.lock().unwrap_or_else(PoisonError::into_inner));
+        let follows = std::mem::take(&mut *listener.follows());
         for key in follows {
             drop_from(&mut registry, key, |other| Arc::ptr_eq(other, listener));
         }
@@ -195,13 +227,12 @@ impl Live {
             return;
         }
         let before = Position {
-            message: base::MessageId(joined.with.0.saturating_sub(1)),
-            change: (Timestamp::from_millis(joined.with.0), base::MessageId(0)),
+            message: MessageId(joined.with.0.saturating_sub(1)),
+            change: (Timestamp::from_millis(joined.with.0), MessageId(0)),
         };
         for user in &joined.users {
-            let own = self.registry().users.get(&(key.0, *user)).cloned().unwrap_or_default();
-            for listener in own {
-                self.follow(cell, key, &listener, Some(before));
+            for listener in self.connections((key.0, *user)) {
+                self.follow(cell, key, &listener, joined.with, Some(before));
             }
         }
         self.look_at(key);
@@ -209,17 +240,19 @@ impl Live {
 
     /// Those of `members` who listen here and of whom a thread's followers do not know yet become followers. Whether there
     /// were any.
-    pub(super) fn enlist(&self, watch: &Watch, key: Key, members: impl Iterator<Item = UserId>) -> bool {
-        let mut found = false;
-        for user in members {
-            let own = self.registry().users.get(&(key.0, user)).cloned().unwrap_or_default();
-            for listener in own {
-                let before = watch.state().listeners.len();
-                self.follow(&watch.cell, key, &listener, None);
-                found |= watch.state().listeners.len() > before;
+    pub(super) fn enlist(
+        &self,
+        watch: &Watch,
+        key: Key,
+        members: impl Iterator<Item = (MessageId, UserId)>,
+    ) -> bool {
+        let before = watch.state().listeners.len();
+        for (with, user) in members {
+            for listener in self.connections((key.0, user)) {
+                self.follow(&watch.cell, key, &listener, with, None);
             }
         }
-        found
+        watch.state().listeners.len() > before
     }
 
     /// Somebody was removed from a thread, and hears no more of it than that.
@@ -235,7 +268,10 @@ impl Live {
         }
         let user = who.user;
         let what = Arc::new(Happening::Removed(by, who, at));
-        self.let_go(key, |listener| listener.user() == user, &what);
+        // Who was added again meanwhile stays.
+        let message = MessageId(at.as_millis());
+        let whom = |one: &Follower| one.listener.user() == user && one.since < message;
+        self.let_go(key, whom, &what);
         self.look_at(key);
     }
 
@@ -248,24 +284,25 @@ impl Live {
     }
 
     /// Takes back what lies ready of a thread for those whom it is none of the business of any more, and tells them so.
-    pub(super) fn let_go(&self, key: Key, whom: impl Fn(&Listener) -> bool, what: &Arc<Happening>) {
+    pub(super) fn let_go(&self, key: Key, whom: impl Fn(&Follower) -> bool, what: &Arc<Happening>) {
         let Some(watch) = self.watch(key) else { return };
         let mut state = watch.state();
-        for listener in state.listeners.extract_if(.., |listener| whom(listener)) {
+        for Follower { listener, .. } in state.listeners.extract_if(.., |one| whom(one)) {
             listener.take_back(key.1);
             listener.put(Letter { thread: key.1, what: Arc::clone(what) });
-            listener.follows.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != key);
+            listener.follows().remove(&key);
         }
     }
 
-    /// A user's tokens up to those of `epoch` were revoked, or, without one, the user is deleted.
-    pub fn revoked(&self, resource: ResourceId, user: UserId, epoch: Option<u32>) {
-        let own = self.registry().users.get(&(resource, user)).cloned().unwrap_or_default();
-        for listener in own {
-            if epoch.is_none_or(|epoch| listener.claims.epoch < epoch) {
-                listener.end(End::Revoked);
-            }
-        }
+    /// A user's tokens were revoked, or the user is deleted.
+    pub fn revoked(&self, resource: ResourceId, user: UserId) {
+        self.connections((resource, user)).iter().for_each(|listener| listener.end(End::Revoked));
+    }
+
+    /// Whether somebody listens to a thread at this node.
+    #[must_use]
+    pub fn is_followed(&self, key: (ResourceId, ThreadId)) -> bool {
+        self.listening() > 0 && self.watch(key).is_some()
     }
 
     /// Puts a thread into the queue of those to be looked at, unless it stands there.
@@ -286,7 +323,7 @@ impl Live {
 fn drop_from(registry: &mut Registry, key: Key, whom: impl Fn(&Arc<Listener>) -> bool) {
     let Some(watch) = registry.threads.get(&key) else { return };
     let mut state = watch.state();
-    state.listeners.retain(|listener| !whom(listener));
+    state.listeners.retain(|one| !whom(&one.listener));
     let is_idle = state.listeners.is_empty();
     drop(state);
     if is_idle {

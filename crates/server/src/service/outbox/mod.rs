@@ -284,7 +284,7 @@ fn erase(draft: &mut Draft, item: ItemId, hint: &[u8]) {
 /// An id as it is told.
 #[must_use]
 pub fn hex(id: &[u8; 16]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    base::hex(id)
 }
 
 /// An id that was told; `None` for anything else.

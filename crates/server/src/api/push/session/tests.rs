@@ -29,11 +29,11 @@ impl Client {
         let live = &state.chat.live;
         let id =
             live.sessions.ask(resource.id(), Arc::clone(&claims), "e".into(), state.clock.now(), &*state.rng);
-        let opening = live.sessions.open(&id, resource.id(), state.clock.now()).unwrap();
-        let hearing = live.listen(resource.cell(), resource.id(), &claims).await.unwrap().unwrap();
-        live.sessions.replace(&opening, &hearing);
+        let opening = live.sessions.open(&id, resource.id(), state.clock.now(), None).unwrap();
+        let hearing =
+            live.listen(resource.cell(), resource.id(), &claims, &opening.endpoint).await.unwrap().unwrap();
         let (socket, peer) = Socket::pair().await;
-        let session = Session { state, opening, path: "/v4/f/x/".to_owned(), ttl: 60 };
+        let session = Session { state, opening, path: "/v4/f/x/".to_owned() };
         let served = tokio::task::spawn_local(session.serve(socket, hearing));
         let mut client = Self { app, user, peer, served };
         assert_eq!(client.next().await.as_deref(), Some("1::"));
@@ -172,7 +172,7 @@ async fn the_end_of_a_token_is_the_end_of_its_socket() {
     alone!({
         let mut client = Client::new().await;
         let live = &client.app.app.state().chat.live;
-        live.revoked(client.app.resource().id(), client.user.id, None);
+        live.revoked(client.app.resource().id(), client.user.id);
         assert_eq!(client.next().await.as_deref(), Some(UNAUTHORIZED));
         assert!(client.ends().await);
 
