@@ -191,10 +191,14 @@ async fn a_revoked_or_deleted_user_hears_nothing() {
     app.call("POST", &revoke).version("2023-10-01").signed().send().await.expect(204);
     let delete = format!("/identities/{}", encoded(&eve.raw_id));
     app.call("DELETE", &delete).version("2023-10-01").signed().send().await.expect(204);
-    thread.send("after").await;
     for hears in [&hears_bob, &hears_eve] {
+        // With the answer, and not only when something happens that they might have heard of.
         let taken = taken(&app, hears).await;
         assert_eq!((taken.letters.len(), taken.end), (0, Some(End::Revoked)));
+    }
+    thread.send("after").await;
+    for hears in [&hears_bob, &hears_eve] {
+        assert!(words(&app, hears).await.is_empty());
     }
     server::job::run_once(app.app.state()).await;
 }

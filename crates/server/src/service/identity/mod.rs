@@ -123,9 +123,7 @@ impl IdentityDesk<'_> {
     /// # Errors
     /// [`IdentityError::NotOwned`] for an identity that is not there.
     pub async fn revoke(&self, user: UserId) -> Result<(), IdentityError> {
-        retry!(self, user, self.revoke_once(user))?;
-        self.live.revoked(self.resource, user);
-        Ok(())
+        retry!(self, user, self.revoke_once(user))
     }
 
     /// Deletes `user`: ends its tokens, and destroys the keys of what it wrote before this returns.
@@ -137,9 +135,7 @@ impl IdentityDesk<'_> {
     /// # Errors
     /// [`IdentityError::Store`].
     pub async fn delete(&self, user: UserId) -> Result<(), IdentityError> {
-        retry!(self, user, self.delete_once(user))?;
-        self.live.revoked(self.resource, user);
-        Ok(())
+        retry!(self, user, self.delete_once(user))
     }
 
     async fn issue_once(&self, user: UserId, grant: Grant) -> Result<IssuedToken, IdentityError> {
@@ -160,6 +156,7 @@ impl IdentityDesk<'_> {
         self.audit(&mut draft, user)?;
         draft.commit().await?;
         self.cache.forget_user(self.resource, user);
+        self.live.revoked(self.resource, user);
         Ok(())
     }
 
@@ -177,6 +174,7 @@ impl IdentityDesk<'_> {
             self.audit(&mut draft, user)?;
             draft.commit().await?;
             self.cache.forget_user(self.resource, user);
+            self.live.revoked(self.resource, user);
         } else {
             drop(reader);
         }
