@@ -18,7 +18,7 @@ pub use cell::{
 };
 pub use codec::{KeyCodec, KeyError, KeyPart, key_bytes};
 pub use commit::{Commit, CommitError, Precondition, Row, RowKey, Write};
-pub use engine::{BoxFuture, Engine, EngineError, Fates, Snapshot};
+pub use engine::{Attendance, BoxFuture, Engine, EngineError, Exchange, Fates, NodeName, Snapshot};
 pub use error::StoreError;
 pub use group::{GroupCommit, GroupStats, Pending};
 pub use keyspace::{Class, KeyspaceDef};

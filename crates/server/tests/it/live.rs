@@ -42,7 +42,7 @@ pub(crate) async fn words(app: &TestApp, hearing: &Hearing) -> Vec<String> {
     taken.letters.iter().map(|letter| word(&letter.what)).collect()
 }
 
-fn word(what: &Happening) -> String {
+pub(crate) fn word(what: &Happening) -> String {
     match what {
         Happening::Received(view) | Happening::Changed(view) => {
             match (&view.content, view.edited_on, view.deleted_on) {
@@ -65,7 +65,7 @@ fn word(what: &Happening) -> String {
 pub(crate) struct Thread<'a> {
     app: &'a TestApp,
     owner: &'a TestUser,
-    path: String,
+    pub(crate) path: String,
 }
 
 impl<'a> Thread<'a> {
@@ -83,13 +83,13 @@ impl<'a> Thread<'a> {
         call.send().await.expect(201).json()["id"].as_str().unwrap().to_owned()
     }
 
-    async fn add(&self, user: &TestUser) {
+    pub(crate) async fn add(&self, user: &TestUser) {
         let path = format!("{}/participants/:add", self.path);
         let body = json!({ "participants": [participant(user)] });
         self.app.call("POST", &path).by(self.owner).json(&body).send().await.expect(201);
     }
 
-    async fn remove(&self, user: &TestUser) {
+    pub(crate) async fn remove(&self, user: &TestUser) {
         let path = format!("{}/participants/:remove", self.path);
         let body = json!({ "communicationUser": { "id": user.raw_id } });
         self.app.call("POST", &path).by(self.owner).json(&body).send().await.expect(204);

@@ -27,7 +27,7 @@ pub use walk::{Census, STEP_ROWS, Walk};
 
 use crate::codec::key_bytes;
 use crate::commit::{Commit, Precondition, RowKey, Write};
-use crate::engine::Engine;
+use crate::engine::{Engine, Exchange};
 use crate::error::StoreError;
 use crate::group::GroupCommit;
 use crate::keyspace::{Class, KeyspaceDef};
@@ -204,6 +204,12 @@ impl Cell {
     #[must_use]
     pub fn is_shared(&self) -> bool {
         self.0.engine.is_shared()
+    }
+
+    /// Where the nodes of this cell hear each other; `None` where there is but one, or they cannot.
+    #[must_use]
+    pub fn exchange(&self) -> Option<Arc<dyn Exchange>> {
+        self.0.engine.exchange()
     }
 
     /// Every resource that has a key or a record here.

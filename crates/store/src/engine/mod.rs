@@ -2,13 +2,17 @@
 //! nor see a value unsealed.
 
 mod error;
+pub mod exchange;
 pub mod memory;
 mod overlay;
 pub mod postgres;
 pub mod sqlite;
 
+use std::sync::Arc;
+
 use base::ResourceId;
 pub use error::EngineError;
+pub use exchange::{Attendance, Exchange, NodeName};
 pub use guard::BoxFuture;
 
 use crate::commit::{Commit, CommitError, Row, RowKey};
@@ -66,6 +70,11 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Bytes taken by tables, indexes and journals.
     fn size(&self) -> BoxFuture<'_, Result<u64, EngineError>>;
+
+    /// Where the nodes of this store hear each other; `None` where they do not.
+    fn exchange(&self) -> Option<Arc<dyn Exchange>> {
+        None
+    }
 
     /// Finishes what is under way and lets go of files and connections. Afterwards everything else fails.
     fn close(&self) -> BoxFuture<'_, Result<(), EngineError>>;

@@ -7,6 +7,8 @@ mod contract;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod exchange;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod group;

@@ -12,7 +12,7 @@ use crate::subject::{
 };
 
 /// Runs SQL beside the engine, as an administrator would.
-async fn administer(sql: &str) {
+pub(crate) async fn administer(sql: &str) {
     let (client, connection) = tokio_postgres::connect(&postgres_url(), NoTls).await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(connection);

@@ -144,6 +144,15 @@ pub async fn present_threads(
     Ok(threads.collect())
 }
 
+/// The generation of the tokens of each of `users` that hold now; `None` for who is not there.
+///
+/// # Errors
+/// Those of the store.
+pub async fn epochs(reader: &mut Reader, users: &[UserId]) -> Result<Vec<Option<u32>>, StoreError> {
+    let rows = reader.multi_get::<Identities>(users).await?;
+    Ok(rows.into_iter().map(|row| row.and_then(Opened::value).map(|row| row.value.epoch)).collect())
+}
+
 /// Where `thread` ends now.
 ///
 /// # Errors
@@ -237,20 +246,15 @@ impl Look {
         asked.dedup();
         let keys: Vec<_> = asked.iter().map(|user| (thread, *user)).collect();
         let parts = reader.multi_get::<Participants>(&keys).await?;
-        let identities = reader.multi_get::<Identities>(hearers).await?;
-        let mut epochs: HashMap<UserId, u32> = HashMap::new();
-        for (user, row) in hearers.iter().zip(identities) {
-            if let Some(row) = row.and_then(Opened::value) {
-                epochs.insert(*user, row.value.epoch);
-            }
-        }
+        let found = epochs(reader, hearers).await?;
+        let epochs: HashMap<UserId, Option<u32>> = hearers.iter().copied().zip(found).collect();
         for (user, row) in asked.into_iter().zip(parts) {
             let part = row.and_then(Opened::value).map(|row| row.value);
             if let Some(part) = part.as_ref().filter(|_| spoken_of.contains(&user)) {
                 self.names.insert(user, (part.display_name.clone(), part.metadata.clone()));
             }
             if hearers.contains(&user) {
-                self.hearers.insert(user, Hearer { epoch: epochs.get(&user).copied(), part });
+                self.hearers.insert(user, Hearer { epoch: epochs.get(&user).copied().flatten(), part });
             }
         }
         Ok(())

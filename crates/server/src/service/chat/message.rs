@@ -78,7 +78,7 @@ impl Desk<'_> {
                 })?;
             let Some((place, pending)) = placed else { return Err(StoreError::Conflict.into()) };
             let id = self.settle(thread, place, pending.await.map_err(StoreError::from))?;
-            self.state.live.changed(self.key(thread));
+            self.state.live.changed(self.cell, self.key(thread));
             Ok(id)
         })
     }
@@ -253,7 +253,7 @@ impl Desk<'_> {
         }
         draft.commit().await?;
         self.events.wake();
-        self.state.live.changed(self.key(thread));
+        self.state.live.changed(self.cell, self.key(thread));
         Ok(())
     }
 

@@ -143,8 +143,6 @@ impl Desk<'_> {
             draft.put::<Threads>(&thread, &ThreadRow::Live(standing.live.clone()), &[], &thread_key)?;
             let now = self.clock.now();
             let hearers = self.hearers_in(&mut reader, thread, tell::REMOVED).await?;
-            let by = participant_view(self.user(), standing.participant);
-            let who = participant_view(user, known.row.clone());
             let id = self
                 .tell(reader, thread, draft, &thread_key, |id: MessageId, draft| {
                     if let Some(hearers) = &hearers {
@@ -158,7 +156,7 @@ impl Desk<'_> {
                     Ok(Body::ParticipantRemoved { participant: user, initiator: self.user() })
                 })
                 .await?;
-            self.state.live.left(self.key(thread), by, who, Timestamp::from_millis(id.0));
+            self.state.live.left(self.cell, self.key(thread), user, id).await?;
             Ok(())
         })
     }

@@ -43,7 +43,7 @@ impl Desk<'_> {
             draft.put::<Receipts>(&(thread, self.user()), &row, &[], &key)?;
             draft.commit().await?;
             let receipt = ReceiptView { reader: self.user(), message, read_on: row.read_on };
-            self.state.live.pass(self.key(thread), Passing::Read(receipt));
+            self.state.live.pass(self.cell, self.key(thread), Passing::Read(receipt));
             Ok(())
         })
     }
@@ -91,13 +91,13 @@ impl Desk<'_> {
             let mut reader = self.reader().await?;
             let (member, _) = self.member(&mut reader, thread).await?;
             let hearers = self.hearers_in(&mut reader, thread, tell::TYPING).await?;
-            let is_heard = hearers.is_some() || self.state.live.is_followed(self.key(thread));
+            let is_heard = hearers.is_some() || self.state.live.is_followed(self.cell, self.key(thread));
             if !is_heard || !self.is_small(&mut reader, thread).await? {
                 return Ok(());
             }
             let passing = Passing::Typing(self.user(), name.cloned(), self.clock.now());
             let Some(hearers) = hearers else {
-                self.state.live.pass(self.key(thread), passing);
+                self.state.live.pass(self.cell, self.key(thread), passing);
                 return Ok(());
             };
             let key = self.author_key(&mut reader, thread).await?;
@@ -108,7 +108,7 @@ impl Desk<'_> {
             self.announce(&mut draft, &hearers, told, &key)?;
             draft.commit().await?;
             self.events.wake();
-            self.state.live.pass(self.key(thread), passing);
+            self.state.live.pass(self.cell, self.key(thread), passing);
             Ok(())
         })
     }

@@ -139,12 +139,12 @@ impl Desk<'_> {
                 self.events.wake();
                 outcome?;
                 let passing = Passing::Updated(self.user(), self.clock.now());
-                self.state.live.pass(self.key(thread), passing);
+                self.state.live.pass(self.cell, self.key(thread), passing);
                 return Ok(());
             };
             let told = Body::TopicUpdated { topic, initiator: self.user() };
             self.tell(reader, thread, draft, &key, |_, _| Ok(told)).await?;
-            self.state.live.changed(self.key(thread));
+            self.state.live.changed(self.cell, self.key(thread));
             Ok(())
         })
     }
@@ -185,7 +185,7 @@ impl Desk<'_> {
             self.forget_member(thread);
             outcome?;
             self.events.wake();
-            self.state.live.ended(self.key(thread), by, now);
+            self.state.live.ended(self.cell, self.key(thread), by, now).await?;
             for some in others.chunks(KEYS_AT_ONCE) {
                 let mut draft = self.draft().await?;
                 some.iter().for_each(|(_, user)| draft.destroy_scope_key(&author_scope(thread, *user)));

@@ -156,7 +156,7 @@ impl IdentityDesk<'_> {
         self.audit(&mut draft, user)?;
         draft.commit().await?;
         self.cache.forget_user(self.resource, user);
-        self.live.revoked(self.resource, user);
+        self.live.revoked(self.cell, self.resource, user).await?;
         Ok(())
     }
 
@@ -174,7 +174,7 @@ impl IdentityDesk<'_> {
             self.audit(&mut draft, user)?;
             draft.commit().await?;
             self.cache.forget_user(self.resource, user);
-            self.live.revoked(self.resource, user);
+            self.live.revoked(self.cell, self.resource, user).await?;
         } else {
             drop(reader);
         }

@@ -8,6 +8,7 @@ use base::{ResourceId, ThreadId, UserId};
 use guard::token::Claims;
 use tokio::sync::Notify;
 
+use super::nodes::{Nodes, Presence};
 use super::watch::{Key, Live};
 use crate::service::chat::follow::Happening;
 
@@ -62,6 +63,8 @@ pub(super) struct Listener {
     pub(super) claims: Arc<Claims>,
     /// What the client calls its end, which it keeps over connections.
     pub(super) endpoint: String,
+    /// The nodes by which it is told what others take back; nothing is delivered while they are out of contact.
+    pub(super) nodes: Option<Presence>,
     inside: Mutex<Box>,
     bell: Notify,
     /// Threads that are followed for it. Locked last, and for a moment.
@@ -69,11 +72,17 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn new(resource: ResourceId, claims: Arc<Claims>, endpoint: String) -> Self {
+    pub(super) fn new(
+        resource: ResourceId,
+        claims: Arc<Claims>,
+        endpoint: String,
+        nodes: Option<Presence>,
+    ) -> Self {
         Self {
             resource,
             claims,
             endpoint,
+            nodes,
             inside: Mutex::default(),
             bell: Notify::new(),
             follows: Mutex::default(),
@@ -106,6 +115,25 @@ impl Listener {
         self.bell.notify_one();
     }
 
+    /// Something may have been missed: what lies ready is given up.
+    pub(super) fn miss(&self) {
+        let mut inside = self.inside();
+        if inside.end.is_none() {
+            inside.letters.clear();
+            inside.missed = true;
+        }
+        drop(inside);
+        self.bell.notify_one();
+    }
+
+    pub(super) fn ring(&self) {
+        self.bell.notify_one();
+    }
+
+    pub(super) fn is_of(&self, nodes: &Nodes) -> bool {
+        self.nodes.as_ref().is_some_and(|own| std::ptr::eq(&raw const **own, nodes))
+    }
+
     /// Takes back what lies ready of `thread`.
     pub(super) fn take_back(&self, thread: ThreadId) {
         self.inside().letters.retain(|letter| letter.thread != thread);
@@ -122,6 +150,9 @@ impl Listener {
 
     fn take(&self, most: usize) -> Taken {
         let mut inside = self.inside();
+        if self.nodes.as_ref().is_some_and(|nodes| !nodes.contact.holds()) {
+            return Taken { end: inside.end, ..Taken::default() };
+        }
         let count = inside.letters.len().min(most);
         Taken {
             letters: inside.letters.drain(..count).collect(),
@@ -156,7 +187,7 @@ impl Hearing {
 
     /// Lets [`Self::next_or_rung`] come back with nothing.
     pub fn ring(&self) {
-        self.listener.bell.notify_one();
+        self.listener.ring();
     }
 
     /// The same as [`Self::next`], but comes back with nothing when it is rung for.

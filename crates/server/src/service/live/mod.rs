@@ -3,14 +3,19 @@
 //! take what is there loses it and is told so: it slows neither the sender nor anyone else.
 
 mod allowance;
+mod contact;
 mod mailbox;
+mod nodes;
+mod notice;
 mod polls;
 mod pump;
 mod sessions;
+mod tell;
 mod watch;
 
 pub use allowance::{Allowance, SPARE_FRAMES};
 pub use mailbox::{End, Hearing, Letter, MAX_LETTERS, Taken};
+pub use nodes::{ASKED, TERM};
 pub use polls::{GONE, MAX_WAITING, Poller, Polls};
 pub use sessions::{MAX_ENDPOINT_ID, MAX_OPENING, OPENING, Opening, Sessions};
 pub use watch::{Live, MAX_FOLLOWED, MAX_LISTENERS_PER_USER};

@@ -4,7 +4,9 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use base::{Clock, MessageId, UserId};
-use store::StoreError;
+use futures_util::future::join_all;
+use store::{Cell, StoreError};
+use tokio::time::Instant;
 
 use super::Passing;
 use super::mailbox::{End, Letter};
@@ -15,12 +17,14 @@ use crate::service::chat::follow::{self, Entry, Happening, Look};
 const AGAIN: Duration = Duration::from_millis(500);
 /// How often what other nodes may have written to is looked at.
 const SWEEP: Duration = Duration::from_secs(2);
+/// How long this node takes leave of the others.
+const FAREWELL: Duration = Duration::from_millis(200);
 /// How many threads are looked at at a time.
 const AT_ONCE: usize = 4;
 
 impl Live {
-    /// Tells what happens until `stop` is done.
-    pub async fn run(&self, clock: &dyn Clock, stop: impl Future<Output = ()> + Send) {
+    /// Tells what happens in `cells` until `stop` is done.
+    pub async fn run(&self, cells: &[Cell], clock: &dyn Clock, stop: impl Future<Output = ()> + Send) {
         let one = || async {
             loop {
                 let rung = self.bell.notified();
@@ -29,21 +33,28 @@ impl Live {
                 }
             }
         };
-        let all = async { tokio::join!(one(), one(), one(), one(), self.sweep(clock)) };
+        let nodes: Vec<_> = cells.iter().filter_map(|cell| self.nodes_of(cell)).collect();
+        let speaking = join_all(nodes.iter().map(|nodes| nodes.run(self)));
+        let all = async { tokio::join!(one(), one(), one(), one(), self.sweep(clock), speaking) };
         const { assert!(AT_ONCE == 4, "as many as are joined above") };
+        tokio::pin!(all);
         tokio::select! {
-            _ = all => {}
+            _ = &mut all => {}
             () = stop => {}
+        }
+        nodes.iter().for_each(|nodes| nodes.part());
+        if !nodes.is_empty() {
+            let _ = tokio::time::timeout(FAREWELL, all).await;
         }
     }
 
-    /// Where other nodes write to the same store, they do not say so yet: what is followed is looked at again and again.
-    /// And who polls no more is forgotten.
+    /// What other nodes may have written without saying so is looked at again and again: often while they are out of reach,
+    /// now and then otherwise, for one may have died before it could say it. And who polls no more is forgotten.
     async fn sweep(&self, clock: &dyn Clock) {
-        loop {
+        for round in (0..=u8::MAX).cycle() {
             tokio::time::sleep(SWEEP).await;
             self.polls.forget_gone(clock.now());
-            self.shared().into_iter().for_each(|key| self.look_at(key));
+            self.to_be_swept(round).into_iter().for_each(|key| self.look_at(key));
         }
     }
 
@@ -69,15 +80,19 @@ impl Live {
     async fn look(&self, key: Key, watch: &Watch) -> Result<(), StoreError> {
         let mut position = watch.position.lock().await;
         loop {
+            let losses;
             let (listeners, passing) = {
                 let mut state = watch.state();
                 state.queued = false;
+                state.gone.clear();
+                losses = watch.losses();
+                if state.listeners.is_empty() && state.leaving.is_empty() {
+                    drop(state);
+                    self.forget(key);
+                    return Ok(());
+                }
                 (state.listeners.clone(), std::mem::take(&mut state.passing))
             };
-            if listeners.is_empty() {
-                self.forget(key);
-                return Ok(());
-            }
             let mut users: Vec<UserId> = listeners.iter().map(|one| one.listener.user()).collect();
             users.sort_unstable();
             users.dedup();
@@ -93,7 +108,10 @@ impl Live {
                     return Err(fault);
                 }
             };
-            let Some(thread) = look.thread.take() else { return Ok(()) };
+            let Some(thread) = look.thread.take() else {
+                self.is_no_more(key, watch);
+                return Ok(());
+            };
             let members = look.entries.iter().flat_map(joins);
             if self.enlist(watch, key, members) {
                 // They hear of it too: looked at anew with them.
@@ -103,7 +121,10 @@ impl Live {
             let at = look.position.message;
             let entries = std::mem::take(&mut look.entries);
             let passed = passing.into_iter().map(|passing| match passing {
-                Passing::Typing(user, name, on) => Entry::new(at, Happening::Typing(user, name, on)),
+                Passing::Typing(user, name, on) => {
+                    let name = name.or_else(|| look.called(user).display_name);
+                    Entry::new(at, Happening::Typing(user, name, on))
+                }
                 // Who may not see a message does not learn who has read it either.
                 Passing::Read(receipt) => Entry::new(receipt.message, Happening::Read(receipt)),
                 Passing::Updated(by, on) => {
@@ -111,35 +132,78 @@ impl Live {
                 }
             });
             for entry in entries.into_iter().chain(passed) {
-                self.tell(key, watch, &look, entry);
+                self.tell((key, watch), &look, entry, losses);
             }
             *position = look.position;
             if !look.more {
+                self.have_gone(key, watch, position.message);
                 return Ok(());
             }
         }
     }
 
     /// Puts one thing that happened before those who may hear of it and still listen.
-    fn tell(&self, key: Key, watch: &Watch, look: &Look, entry: Entry) {
+    fn tell(&self, (key, watch): (Key, &Watch), look: &Look, entry: Entry, losses: u64) {
         let (at, changed_on) = (entry.at, entry.changed_on);
         let what = Arc::new(entry.what);
+        let letter = || Letter { thread: key.1, what: Arc::clone(&what) };
+        let mut told = Vec::new();
         if let Happening::Removed(_, gone, _) = &*what {
             // On the node where it was done this has happened already, before the answer.
             let is_gone = !look.hearers.get(&gone.user).is_some_and(follow::Hearer::is_present);
-            self.let_go(key, |one| is_gone && one.listener.user() == gone.user, &what);
+            self.let_go(key, at, |one| is_gone && one.listener.user() == gone.user);
+            let is_meant = |one: &Follower| one.listener.user() == gone.user && one.since < at;
+            let mut state = watch.state();
+            told.extend(state.leaving.extract_if(.., |(one, _)| is_meant(one)).map(|(one, _)| one.listener));
+            told.iter().for_each(|listener| listener.put(letter()));
         }
         // Under the lock with which who is removed is taken out: after that nothing is put into its mailbox.
         let state = watch.state();
+        if watch.losses() != losses {
+            state.listeners.iter().for_each(|one| one.listener.miss());
+            return;
+        }
         for Follower { listener, .. } in &state.listeners {
             let user = listener.user();
-            let Some(hearer) = look.hearers.get(&user) else { continue };
+            let Some(hearer) = look.hearers.get(&user).filter(|_| !state.gone.contains(&user)) else {
+                continue;
+            };
             if !hearer.holds(listener.claims.epoch) {
                 listener.end(End::Revoked);
-            } else if hearer.sees(at, changed_on) && !is_own(&what, user) {
-                listener.put(Letter { thread: key.1, what: Arc::clone(&what) });
+            } else if hearer.sees(at, changed_on)
+                && !is_own(&what, user)
+                && !told.iter().any(|other| Arc::ptr_eq(other, listener))
+            {
+                listener.put(letter());
             }
         }
+    }
+
+    /// The thread was looked at up to message `up_to`: who was removed before it is told by now.
+    fn have_gone(&self, key: Key, watch: &Watch, up_to: MessageId) {
+        let mut state = watch.state();
+        state.leaving.retain(|(_, with)| *with > up_to);
+        let is_idle = state.listeners.is_empty() && state.leaving.is_empty();
+        drop(state);
+        if is_idle {
+            self.forget(key);
+        }
+    }
+
+    /// The thread was deleted. By whom is said soon by who did it; if not, those who listened have missed that.
+    fn is_no_more(&self, key: Key, watch: &Watch) {
+        let mut state = watch.state();
+        if state.over.get_or_insert_with(Instant::now).elapsed() < SWEEP {
+            return;
+        }
+        state.leaving.clear();
+        for Follower { listener, .. } in state.take(|_| true) {
+            listener.take_back(key.1);
+            listener.follows().remove(&key);
+            listener.miss();
+        }
+        drop(state);
+        self.forget(key);
     }
 }
 

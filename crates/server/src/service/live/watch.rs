@@ -2,32 +2,34 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use base::{MessageId, ResourceId, ThreadId, Timestamp, UserId};
+use base::{MessageId, ResourceId, ThreadId, UserId};
 use guard::token::Claims;
 use store::{Cell, StoreError};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
-use super::mailbox::{End, Hearing, Letter, Listener};
+use super::Passing;
+use super::mailbox::{End, Hearing, Listener};
+use super::nodes::{Nodes, Presence};
 use super::polls::Polls;
 use super::sessions::Sessions;
-use super::{Joined, Passing};
-use crate::service::chat::follow::{self, Happening, Position};
-use crate::service::chat::view::ParticipantView;
+use crate::service::chat::follow::{self, Position};
 
 /// How many threads are followed for one listener; of what happens in further ones it does not hear.
 pub const MAX_FOLLOWED: usize = 2_000;
+/// In how many parts the threads are swept that other nodes speak of.
+const PARTS: u8 = 16;
 /// How many connections one user listens with at a time; past it 429.
 pub const MAX_LISTENERS_PER_USER: usize = 32;
-/// What is told in passing waits its turn; more than this of one thread is forgotten.
-const MAX_PASSING: usize = 64;
 
 pub(super) type Key = (ResourceId, ThreadId);
 
 /// One thread that somebody on this node listens to.
 pub(super) struct Watch {
     pub(super) cell: Cell,
+    nodes: Option<Arc<Nodes>>,
     /// How far it was told of. Held while it is looked at, so that this is done by one at a time.
     pub(super) position: tokio::sync::Mutex<Position>,
     pub(super) state: Mutex<Followers>,
@@ -38,18 +40,51 @@ pub(super) struct Watch {
 pub(super) struct Follower {
     pub(super) listener: Arc<Listener>,
     /// Since this message: a removal before it is not one of this following.
-    since: MessageId,
+    pub(super) since: MessageId,
 }
 
 #[derive(Default)]
 pub(super) struct Followers {
     pub(super) listeners: Vec<Follower>,
     pub(super) passing: Vec<Passing>,
+    /// Those who were removed by a message, and are yet to be told of that.
+    pub(super) leaving: Vec<(Follower, MessageId)>,
+    /// Users of whom some were taken out since the thread was last begun to be looked at: what is known of them is old.
+    pub(super) gone: Vec<UserId>,
+    /// Since when it is known to be deleted, while nobody has said by whom.
+    pub(super) over: Option<Instant>,
     /// Whether it stands in the queue of those to be looked at.
     pub(super) queued: bool,
 }
 
+impl Followers {
+    /// Takes those out of whom it is true.
+    pub(super) fn take(&mut self, whom: impl Fn(&Follower) -> bool) -> Vec<Follower> {
+        let taken: Vec<_> = self.listeners.extract_if(.., |one| whom(one)).collect();
+        self.gone.extend(taken.iter().map(|one| one.listener.user()));
+        taken
+    }
+
+    fn is_idle(&self) -> bool {
+        self.listeners.is_empty() && self.leaving.is_empty()
+    }
+}
+
 impl Watch {
+    /// How often this node was out of contact with those that share the thread.
+    pub(super) fn losses(&self) -> u64 {
+        self.nodes.as_ref().map_or(0, |nodes| nodes.contact.losses())
+    }
+
+    /// Whether other nodes write to it, and do not say so now.
+    fn is_out_of_contact(&self) -> bool {
+        self.cell.is_shared() && !self.nodes.as_ref().is_some_and(|nodes| nodes.contact.holds())
+    }
+
+    fn is_of(&self, nodes: &Nodes) -> bool {
+        self.nodes.as_deref().is_some_and(|own| std::ptr::eq(own, nodes))
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, Followers> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,6 +102,7 @@ pub struct Live {
     registry: Mutex<Registry>,
     /// How many listen: while nobody does, nothing is done.
     listening: AtomicUsize,
+    nodes: RwLock<Vec<Arc<Nodes>>>,
     pub(super) queue: Mutex<VecDeque<Key>>,
     pub(super) bell: Notify,
     /// Sockets that are about to open.
@@ -84,6 +120,27 @@ impl Live {
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This node among those of `cell`; `None` where it has nobody to speak with.
+    pub(super) fn nodes_of(&self, cell: &Cell) -> Option<Arc<Nodes>> {
+        if !cell.is_shared() {
+            return None;
+        }
+        let find = |all: &[Arc<Nodes>]| {
+            all.iter().find(|nodes| nodes.cell.geography() == cell.geography()).map(Arc::clone)
+        };
+        if let Some(known) = find(&self.nodes.read().unwrap_or_else(PoisonError::into_inner)) {
+            return Some(known);
+        }
+        let exchange = cell.exchange()?;
+        let mut all = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+        let known = find(&all);
+        Some(known.unwrap_or_else(|| {
+            let nodes = Arc::new(Nodes::new(cell, exchange));
+            all.push(Arc::clone(&nodes));
+            nodes
+        }))
     }
 
     /// How many listen on this node.
@@ -105,7 +162,12 @@ impl Live {
         claims: &Arc<Claims>,
         endpoint: &str,
     ) -> Result<Option<Hearing>, StoreError> {
-        let listener = Arc::new(Listener::new(resource, Arc::clone(claims), endpoint.to_owned()));
+        let nodes = self.nodes_of(cell).map(Presence::of);
+        if let Some(nodes) = &nodes {
+            nodes.in_contact().await?;
+        }
+        let listener = Listener::new(resource, Arc::clone(claims), endpoint.to_owned(), nodes);
+        let listener = Arc::new(listener);
         {
             let mut registry = self.registry();
             let own = registry.users.entry((resource, claims.user)).or_default();
@@ -137,12 +199,12 @@ impl Live {
         Ok(Some(hearing))
     }
 
-    fn connections(&self, who: (ResourceId, UserId)) -> Vec<Arc<Listener>> {
+    pub(super) fn connections(&self, who: (ResourceId, UserId)) -> Vec<Arc<Listener>> {
         self.registry().users.get(&who).cloned().unwrap_or_default()
     }
 
     /// Follows a thread for a listener `since` a message, from `position` where nobody did. Whether nobody did.
-    fn follow(
+    pub(super) fn follow(
         &self,
         cell: &Cell,
         key: Key,
@@ -166,7 +228,8 @@ impl Live {
         let watch = registry.threads.entry(key).or_insert_with(|| {
             is_new = true;
             let position = tokio::sync::Mutex::new(position.unwrap_or(Position::START));
-            Arc::new(Watch { cell: cell.clone(), position, state: Mutex::default() })
+            let nodes = self.nodes_of(cell);
+            Arc::new(Watch { cell: cell.clone(), nodes, position, state: Mutex::default() })
         });
         watch.state().listeners.push(Follower { listener: Arc::clone(listener), since });
         is_new
@@ -178,7 +241,9 @@ impl Live {
         if let Some(own) = registry.users.get_mut(&who) {
             let before = own.len();
             own.retain(|other| !Arc::ptr_eq(other, listener));
-            self.listening.fetch_sub(before - own.len(), Ordering::SeqCst);
+            if own.len() < before {
+                self.listening.fetch_sub(1, Ordering::SeqCst);
+            }
             if own.is_empty() {
                 registry.users.remove(&who);
             }
@@ -193,49 +258,53 @@ impl Live {
         self.registry().threads.get(&key).cloned()
     }
 
-    /// The threads that other nodes may write to.
-    pub(super) fn shared(&self) -> Vec<Key> {
+    /// The threads that other nodes may have written to without saying so: all of those of which nothing is heard now, and
+    /// one part of the rest, another each `round`.
+    pub(super) fn to_be_swept(&self, round: u8) -> Vec<Key> {
         let registry = self.registry();
-        registry.threads.iter().filter(|(_, watch)| watch.cell.is_shared()).map(|(key, _)| *key).collect()
+        let shared = registry.threads.iter().filter(|(_, watch)| watch.cell.is_shared());
+        let due = shared.filter(|((_, thread), watch)| {
+            watch.is_out_of_contact() || thread.as_bytes()[0] % PARTS == round % PARTS
+        });
+        due.map(|(key, _)| *key).collect()
     }
 
-    /// A thread changed, and the change is durable.
-    pub fn changed(&self, key: (ResourceId, ThreadId)) {
-        if self.listening() > 0 {
-            self.look_at(key);
-        }
-    }
-
-    /// Something of a thread is to be told in passing.
-    pub fn pass(&self, key: (ResourceId, ThreadId), what: Passing) {
-        if self.listening() == 0 {
-            return;
-        }
-        if let Some(watch) = self.watch(key) {
-            let mut state = watch.state();
-            if state.passing.len() < MAX_PASSING {
-                state.passing.push(what);
-            }
-            drop(state);
-            self.look_at(key);
-        }
-    }
-
-    /// Some came into a thread: whoever of them listens hears of it, beginning with the message they came with.
-    pub fn joined(&self, cell: &Cell, key: (ResourceId, ThreadId), joined: &Joined) {
-        if self.listening() == 0 {
-            return;
-        }
-        let before = Position {
-            message: MessageId(joined.with.0.saturating_sub(1)),
-            change: (Timestamp::from_millis(joined.with.0), MessageId(0)),
+    /// What was judged so far for who listens to the cell of `nodes` may be overtaken: it is given up, which they are told,
+    /// and everything is looked at anew.
+    pub(super) async fn mistrust(&self, nodes: &Nodes) -> Result<(), StoreError> {
+        nodes.contact.lose();
+        let (watches, listeners) = {
+            let registry = self.registry();
+            let watches: Vec<_> = registry.threads.iter().filter(|(_, watch)| watch.is_of(nodes)).collect();
+            let watches: Vec<_> = watches.into_iter().map(|(key, watch)| (*key, Arc::clone(watch))).collect();
+            let listeners = registry.users.values().flatten().filter(|one| one.is_of(nodes));
+            (watches, listeners.cloned().collect::<Vec<_>>())
         };
-        for user in &joined.users {
-            for listener in self.connections((key.0, *user)) {
-                self.follow(cell, key, &listener, joined.with, Some(before));
+        // Who is telling something right now is done with it once this could be locked.
+        watches.iter().for_each(|(_, watch)| drop(watch.state()));
+        listeners.iter().for_each(|listener| listener.miss());
+        let mut by_resource: HashMap<ResourceId, Vec<Arc<Listener>>> = HashMap::new();
+        for listener in listeners {
+            by_resource.entry(listener.resource).or_default().push(listener);
+        }
+        for (resource, listeners) in by_resource {
+            let users: Vec<UserId> = listeners.iter().map(|listener| listener.user()).collect();
+            let mut reader = nodes.cell.read(resource).await?;
+            let epochs = follow::epochs(&mut reader, &users).await?;
+            for (listener, epoch) in listeners.iter().zip(epochs) {
+                if epoch != Some(listener.claims.epoch) {
+                    listener.end(End::Revoked);
+                }
             }
         }
-        self.look_at(key);
+        watches.iter().for_each(|(key, _)| self.look_at(*key));
+        Ok(())
+    }
+
+    /// Lets those who listen to the cell of `nodes` look into their mailboxes.
+    pub(super) fn ring(&self, nodes: &Nodes) {
+        let registry = self.registry();
+        registry.users.values().flatten().filter(|one| one.is_of(nodes)).for_each(|one| one.ring());
     }
 
     /// Those of `members` who listen here and of whom a thread's followers do not know yet become followers. Whether there
@@ -255,54 +324,21 @@ impl Live {
         watch.state().listeners.len() > before
     }
 
-    /// Somebody was removed from a thread, and hears no more of it than that.
-    pub fn left(
-        &self,
-        key: (ResourceId, ThreadId),
-        by: ParticipantView,
-        who: ParticipantView,
-        at: Timestamp,
-    ) {
-        if self.listening() == 0 {
-            return;
-        }
-        let user = who.user;
-        let what = Arc::new(Happening::Removed(by, who, at));
-        // Who was added again meanwhile stays.
-        let message = MessageId(at.as_millis());
-        let whom = |one: &Follower| one.listener.user() == user && one.since < message;
-        self.let_go(key, whom, &what);
-        self.look_at(key);
-    }
-
-    /// A thread was deleted: who listened hears no more of it than that.
-    pub fn ended(&self, key: (ResourceId, ThreadId), by: ParticipantView, at: Timestamp) {
-        if self.listening() > 0 {
-            self.let_go(key, |_| true, &Arc::new(Happening::Ended(by, at)));
-            self.look_at(key);
-        }
-    }
-
-    /// Takes back what lies ready of a thread for those whom it is none of the business of any more, and tells them so.
-    pub(super) fn let_go(&self, key: Key, whom: impl Fn(&Follower) -> bool, what: &Arc<Happening>) {
+    /// Takes back what lies ready of a thread for those whom it is none of the business of any more. They are told so
+    /// when the removal is come to in the log, which has happened with message `with`.
+    pub(super) fn let_go(&self, key: Key, with: MessageId, whom: impl Fn(&Follower) -> bool) {
         let Some(watch) = self.watch(key) else { return };
         let mut state = watch.state();
-        for Follower { listener, .. } in state.listeners.extract_if(.., |one| whom(one)) {
-            listener.take_back(key.1);
-            listener.put(Letter { thread: key.1, what: Arc::clone(what) });
-            listener.follows().remove(&key);
+        for one in state.take(whom) {
+            one.listener.take_back(key.1);
+            one.listener.follows().remove(&key);
+            let is_same = |(other, at): &(Follower, MessageId)| {
+                *at == with && Arc::ptr_eq(&other.listener, &one.listener)
+            };
+            if !state.leaving.iter().any(is_same) {
+                state.leaving.push((one, with));
+            }
         }
-    }
-
-    /// A user's tokens were revoked, or the user is deleted.
-    pub fn revoked(&self, resource: ResourceId, user: UserId) {
-        self.connections((resource, user)).iter().for_each(|listener| listener.end(End::Revoked));
-    }
-
-    /// Whether somebody listens to a thread at this node.
-    #[must_use]
-    pub fn is_followed(&self, key: (ResourceId, ThreadId)) -> bool {
-        self.listening() > 0 && self.watch(key).is_some()
     }
 
     /// Puts a thread into the queue of those to be looked at, unless it stands there.
@@ -324,7 +360,7 @@ fn drop_from(registry: &mut Registry, key: Key, whom: impl Fn(&Arc<Listener>) ->
     let Some(watch) = registry.threads.get(&key) else { return };
     let mut state = watch.state();
     state.listeners.retain(|one| !whom(&one.listener));
-    let is_idle = state.listeners.is_empty();
+    let is_idle = state.is_idle();
     drop(state);
     if is_idle {
         registry.threads.remove(&key);

@@ -1,6 +1,7 @@
 //! The engine for tests and simulation: everything in memory, with faults that are injected from a seed. It keeps the
 //! same promises as the others as long as no fault is asked for, and never more.
 
+mod exchange;
 mod fault;
 mod image;
 
@@ -8,13 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base::ResourceId;
+use exchange::MemoryExchange;
 use fault::Fault;
 pub use fault::FaultPlan;
 use image::Image;
 
 use crate::commit::{Commit, CommitError, Row, RowKey};
 use crate::engine::overlay::{Change, Overlay};
-use crate::engine::{BoxFuture, Engine, EngineError, Fates, Snapshot};
+use crate::engine::{BoxFuture, Engine, EngineError, Exchange, Fates, Snapshot};
 use crate::keyspace::KeyspaceDef;
 use crate::scan::Scan;
 
@@ -23,6 +25,7 @@ pub struct MemoryEngine {
     image: Arc<Mutex<Image>>,
     faults: Mutex<Option<FaultPlan>>,
     down: Arc<AtomicBool>,
+    exchange: Mutex<Option<MemoryExchange>>,
 }
 
 impl Default for MemoryEngine {
@@ -51,6 +54,25 @@ impl MemoryEngine {
         *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = plan;
     }
 
+    /// Lets those who share this engine hear each other, as nodes of one database do.
+    pub fn let_nodes_talk(&self) {
+        self.talk().get_or_insert_default();
+    }
+
+    /// Ends the attendance of every node, as a database that is restarted does.
+    pub fn part_nodes(&self) {
+        self.talk().iter().for_each(MemoryExchange::part);
+    }
+
+    /// Whether what nodes say is swallowed without anyone noticing.
+    pub fn deafen_nodes(&self, is_deaf: bool) {
+        self.talk().iter().for_each(|exchange| exchange.deafen(is_deaf));
+    }
+
+    fn talk(&self) -> MutexGuard<'_, Option<MemoryExchange>> {
+        self.exchange.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Stops at once, as a process that is killed: what was acknowledged is in the image, half-written batches are
     /// noticed and dropped when it is opened again.
     pub fn crash(&self) {
@@ -72,7 +94,8 @@ impl MemoryEngine {
     }
 
     fn over(image: Arc<Mutex<Image>>) -> Self {
-        Self { image, faults: Mutex::new(None), down: Arc::new(AtomicBool::new(false)) }
+        let (down, exchange) = (Arc::new(AtomicBool::new(false)), Mutex::new(None));
+        Self { image, faults: Mutex::new(None), down, exchange }
     }
 
     fn up(&self) -> Result<(), EngineError> {
@@ -191,6 +214,10 @@ impl Engine for MemoryEngine {
             self.read_gate().await?;
             Ok(lock(&self.image).resources())
         })
+    }
+
+    fn exchange(&self) -> Option<Arc<dyn Exchange>> {
+        self.talk().clone().map(|exchange| Arc::new(exchange) as _)
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), EngineError>> {

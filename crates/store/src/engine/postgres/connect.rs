@@ -1,11 +1,13 @@
 //! Connections: one that writes, a bounded number that read. A connection whose state is in doubt is never used again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
 };
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::{Client, Config, Connection, NoTls, Socket};
 
 use super::{PostgresOptions, fault};
 use crate::engine::EngineError;
@@ -25,10 +27,13 @@ const SESSION: &str = "SET synchronous_commit = on; SET plan_cache_mode = force_
     SET statement_timeout = '30s'; SET lock_timeout = '20s'; \
     SET idle_in_transaction_session_timeout = '30s';";
 
-/// The pools.
+/// The pools. Cheap to clone.
+#[derive(Clone)]
 pub(super) struct Connections {
     writer: Pool,
     readers: Pool,
+    config: Arc<Config>,
+    session: Arc<str>,
 }
 
 /// A connection, lent. It goes back only after [`Lease::done`], or when reading left nothing open.
@@ -62,6 +67,8 @@ impl Connections {
         Ok(Self {
             writer: pool(&config, &session, 1)?,
             readers: pool(&config, &session, options.readers.max(1))?,
+            config: Arc::new(config),
+            session: session.into(),
         })
     }
 
@@ -75,6 +82,16 @@ impl Connections {
     pub(super) async fn reader(&self) -> Result<Lease, EngineError> {
         let object = self.readers.get().await.map_err(|error| fault::of_pool(&error))?;
         Ok(Lease { object: Some(object), keep: true })
+    }
+
+    /// One beside the pools, with who keeps it going; [`Self::begin`] has yet to be done.
+    pub(super) async fn alone(&self) -> Result<(Client, Connection<Socket, NoTlsStream>), EngineError> {
+        self.config.connect(NoTls).await.map_err(|error| fault::of(&error))
+    }
+
+    /// Settings of every session.
+    pub(super) async fn begin(&self, client: &Client) -> Result<(), EngineError> {
+        client.batch_execute(&self.session).await.map_err(|error| fault::of(&error))
     }
 
     /// Waits for the batch under way, then lets go of everything.

@@ -6,19 +6,23 @@
 
 mod batch;
 mod connect;
+mod exchange;
 mod fault;
 mod purge;
 mod reader;
 mod schema;
 mod types;
 
+use std::sync::Arc;
+
 use base::{ResourceId, Secret};
 
 use self::connect::Connections;
+use self::exchange::Channel;
 pub use self::purge::Rewritten;
 use self::schema::Schema;
 use crate::commit::{Commit, Row, RowKey};
-use crate::engine::{BoxFuture, Engine, EngineError, Fates, Snapshot};
+use crate::engine::{BoxFuture, Engine, EngineError, Exchange, Fates, Snapshot};
 use crate::keyspace::KeyspaceDef;
 
 /// How a database is used.
@@ -45,6 +49,7 @@ impl PostgresOptions {
 pub struct PostgresEngine {
     connections: Connections,
     schema: Schema,
+    channel: Arc<Channel>,
 }
 
 impl PostgresEngine {
@@ -59,7 +64,8 @@ impl PostgresEngine {
         let schema = Schema::open(&mut lease).await?;
         lease.done();
         drop(lease);
-        Ok(Self { connections, schema })
+        let channel = Arc::new(Channel::open(connections.clone()).await?);
+        Ok(Self { connections, schema, channel })
     }
 
     async fn read(&self) -> Result<reader::View, EngineError> {
@@ -126,6 +132,10 @@ impl Engine for PostgresEngine {
 
     fn size(&self) -> BoxFuture<'_, Result<u64, EngineError>> {
         Box::pin(async move { self.schema.size(&self.connections.reader().await?).await })
+    }
+
+    fn exchange(&self) -> Option<Arc<dyn Exchange>> {
+        Some(Arc::clone(&self.channel) as _)
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), EngineError>> {

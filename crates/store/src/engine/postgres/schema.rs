@@ -9,8 +9,8 @@ use base::limits::MAX_KEY;
 use tokio_postgres::Row;
 
 use super::connect::Lease;
-use super::fault;
 use super::types::Uuid;
+use super::{exchange, fault};
 use crate::engine::EngineError;
 use crate::keyspace::{Class, KeyspaceDef};
 
@@ -130,7 +130,9 @@ impl Schema {
             lease,
             &format!(
                 "{begin} CREATE TABLE IF NOT EXISTS chancery_store (format bigint NOT NULL); \
-                 INSERT INTO chancery_store SELECT {FORMAT} WHERE NOT EXISTS (SELECT 1 FROM chancery_store); COMMIT;"
+                 INSERT INTO chancery_store SELECT {FORMAT} WHERE NOT EXISTS (SELECT 1 FROM chancery_store); \
+                 {} COMMIT;",
+                exchange::schema()
             ),
         )
         .await?;

@@ -172,7 +172,8 @@ async fn the_end_of_a_token_is_the_end_of_its_socket() {
     alone!({
         let mut client = Client::new().await;
         let live = &client.app.app.state().chat.live;
-        live.revoked(client.app.resource().id(), client.user.id);
+        let resource = client.app.resource();
+        live.revoked(resource.cell(), resource.id(), client.user.id).await.unwrap();
         assert_eq!(client.next().await.as_deref(), Some(UNAUTHORIZED));
         assert!(client.ends().await);
 
