@@ -80,6 +80,9 @@ impl Stamp {
         if let Some(takeover) = reply.takeover {
             response.extensions_mut().insert(takeover);
         }
+        if let Some(feed) = reply.feed {
+            response.extensions_mut().insert(feed);
+        }
         response
     }
 

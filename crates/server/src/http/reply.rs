@@ -4,7 +4,7 @@ use ::http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use wire::ApiError;
 
-use crate::net::Takeover;
+use crate::net::{Feed, Pieces, Takeover};
 
 /// A successful answer.
 #[derive(Clone, Debug)]
@@ -17,19 +17,21 @@ pub struct Reply {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Who takes the connection over once this is out; with 101 alone.
     pub takeover: Option<Takeover>,
+    /// The body, where it comes in pieces.
+    pub feed: Option<Feed>,
 }
 
 impl Reply {
     /// An answer without a body.
     #[must_use]
     pub const fn empty(status: StatusCode) -> Self {
-        Self { status, body: None, headers: Vec::new(), takeover: None }
+        Self { status, body: None, headers: Vec::new(), takeover: None, feed: None }
     }
 
     /// An answer with a body that is JSON already.
     #[must_use]
     pub const fn body(status: StatusCode, body: Vec<u8>) -> Self {
-        Self { status, body: Some(body), headers: Vec::new(), takeover: None }
+        Self { status, body: Some(body), headers: Vec::new(), takeover: None, feed: None }
     }
 
     /// An answer with `value` as its JSON body.
@@ -39,6 +41,14 @@ impl Reply {
     pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Self, ApiError> {
         let body = serde_json::to_vec(value).map_err(|_| ApiError::internal())?;
         Ok(Self::body(status, body))
+    }
+
+    /// An answer whose body comes in these pieces, of this media type.
+    #[must_use]
+    pub fn pieces(media_type: &'static str, pieces: Pieces) -> Self {
+        let mut reply = Self::empty(StatusCode::OK).header(header::CONTENT_TYPE, media_type);
+        reply.feed = Some(Feed::of(pieces));
+        reply
     }
 
     /// The same answer with one more header; a value that is no legal header value is left out.

@@ -69,6 +69,7 @@ where
         service: Arc::clone(&shared.service),
         progress: Arc::clone(&progress),
         peer: Arc::new(peer),
+        stop: stop.handle(),
     };
     let mut http = shared.http.serve_connection(gate, exchange);
     let end = {
@@ -146,7 +147,7 @@ fn poll_timer(mut timer: Pin<&mut Sleep>, progress: &Progress, cx: &mut Context<
         return Poll::Ready(match phase {
             Phase::Idle => Some(End::Done),
             Phase::Head => Some(End::Refused(Refusal::HeadTimeout)),
-            Phase::Writing => Some(End::Broken),
+            Phase::Writing | Phase::Waiting => Some(End::Broken),
             Phase::Body | Phase::Handling if progress.expired().is_some() => Some(End::Broken),
             Phase::Body => {
                 progress.expire(Refusal::BodyTimeout);
@@ -168,7 +169,7 @@ fn cut(progress: &Progress) -> Option<End> {
             progress.expire(Refusal::Overloaded);
             None
         }
-        Phase::Writing => None,
+        Phase::Writing | Phase::Waiting => None,
     }
 }
 

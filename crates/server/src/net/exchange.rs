@@ -11,12 +11,14 @@ use std::task::Poll;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue};
 use http::request::Parts;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body, Incoming};
 
+use super::feed::{Feed, Feeding};
 use super::peer::Peer;
 use super::progress::{Phase, Progress};
 use super::socket::Takeover;
+use super::stop::Stop;
 use super::{Refusal, Response, Service};
 
 /// Bodies up to this length of requests refused by their head are read away, so that the connection lives on.
@@ -29,17 +31,22 @@ pub(super) struct Exchange<S> {
     pub(super) service: Arc<S>,
     pub(super) progress: Arc<Progress>,
     pub(super) peer: Arc<Peer>,
+    pub(super) stop: Stop,
 }
 
+/// What is sent: an answer that is there whole, or one that comes in pieces.
+pub(super) type Sent = http::Response<Either<Full<Bytes>, Feeding>>;
+
 impl<S: Service> hyper::service::Service<http::Request<Incoming>> for Exchange<S> {
-    type Response = Response;
+    type Response = Sent;
     type Error = Infallible;
     // Boxed, so that a connection at rest does not hold the memory of its largest request.
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Sent, Infallible>> + Send>>;
 
     fn call(&self, request: http::Request<Incoming>) -> Self::Future {
         let (service, progress, peer) =
             (Arc::clone(&self.service), Arc::clone(&self.progress), Arc::clone(&self.peer));
+        let stop = self.stop.clone();
         Box::pin(async move {
             let (head, body) = request.into_parts();
             let mut response = answer(&*service, &progress, head, body, peer).await;
@@ -47,7 +54,11 @@ impl<S: Service> hyper::service::Service<http::Request<Incoming>> for Exchange<S
                 progress.hand_over(takeover);
             }
             progress.enter(Phase::Writing);
-            Ok(response)
+            let feed = response.extensions_mut().remove::<Feed>().and_then(|feed| feed.take());
+            Ok(response.map(|whole| match feed {
+                None => Either::Left(whole),
+                Some(pieces) => Either::Right(Feeding::new(pieces, progress, stop)),
+            }))
         })
     }
 }

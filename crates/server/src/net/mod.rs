@@ -7,6 +7,9 @@ mod connection;
 mod dial;
 mod door;
 mod exchange;
+mod feed;
+#[cfg(test)]
+mod feed_tests;
 mod gate;
 mod head;
 mod listener;
@@ -29,6 +32,7 @@ mod ways_tests;
 pub use client::{Client, ClientFault};
 pub use dial::SocketDial;
 pub use door::{Door, UnixDoor, Way, bind, bind_unix};
+pub use feed::{Feed, Pieces};
 pub use listener::{Drained, Server};
 pub use peer::{Entrance, Peer};
 pub use progress::Timeouts;

@@ -40,6 +40,9 @@ impl From<&Limits> for Timeouts {
     }
 }
 
+/// Who makes an answer without an end sees to it that something is sent now and then.
+const FOR_EVER: Duration = Duration::from_hours(24);
+
 /// Where a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -53,6 +56,8 @@ pub(super) enum Phase {
     Handling,
     /// The answer is on its way.
     Writing,
+    /// The next piece of an answer without an end is not there yet.
+    Waiting,
 }
 
 #[derive(Debug)]
@@ -92,14 +97,23 @@ impl Progress {
     /// Enters `phase`, unless it is there already; its time begins now.
     pub(super) fn enter(&self, phase: Phase) {
         let mut state = self.state();
-        if state.phase == phase {
-            return;
+        if state.phase != phase {
+            self.begin(&mut state, phase);
         }
+    }
+
+    /// Enters `phase`; its time begins now, also when it is there already.
+    pub(super) fn renew(&self, phase: Phase) {
+        self.begin(&mut self.state(), phase);
+    }
+
+    fn begin(&self, state: &mut State, phase: Phase) {
         let allowed = match phase {
             Phase::Idle => self.timeouts.idle,
             Phase::Head => self.timeouts.head,
             Phase::Body | Phase::Writing => self.timeouts.body,
             Phase::Handling => self.timeouts.request,
+            Phase::Waiting => FOR_EVER,
         };
         state.phase = phase;
         state.deadline = Instant::now() + allowed;
@@ -174,6 +188,19 @@ mod tests {
         progress.enter(Phase::Handling);
         let passed = Duration::from_secs(3 + limits.request_timeout_secs);
         assert_eq!(progress.now_at(), (Phase::Handling, start + passed));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_piece_of_an_endless_answer_has_its_own_time() {
+        let limits = Limits::default();
+        let progress = Progress::new(Timeouts::from(&limits));
+        let body = Duration::from_secs(limits.body_timeout_secs);
+        progress.enter(Phase::Writing);
+        tokio::time::advance(body / 2).await;
+        progress.renew(Phase::Writing);
+        assert_eq!(progress.now_at(), (Phase::Writing, Instant::now() + body));
+        progress.renew(Phase::Waiting);
+        assert!(progress.now_at().1 > Instant::now() + Duration::from_hours(1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,7 +10,7 @@ use http_body_util::Full;
 
 use super::Peer;
 
-/// A whole answer: the product never streams one.
+/// An answer. One that comes in pieces has a [`super::Feed`] among its extensions, and an empty body here.
 pub type Response = http::Response<Full<Bytes>>;
 
 /// Why a request is answered by the sockets' side and never reaches its handler, or leaves it early.

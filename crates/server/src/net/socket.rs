@@ -113,6 +113,12 @@ impl Socket {
         matches!(timeout(STALL, sending).await, Ok(Some(())))
     }
 
+    /// Asks whether the other side is there. Whether it could be asked.
+    pub async fn ping(&mut self) -> bool {
+        let ping = self.stream.send(Message::Ping(Bytes::new()));
+        matches!(timeout(STALL, ping).await, Ok(Ok(())))
+    }
+
     /// Ends it as RFC 6455 asks, as far as the other side goes along.
     pub async fn close(mut self) {
         let _ = timeout(GOODBYE, self.stream.close(None)).await;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http::request::Parts;
 use http_body_util::Full;
 use tokio::sync::Semaphore;
 
-use super::{Peer, Refusal, Response, Service};
+use super::{Feed, Peer, Refusal, Response, Service};
 
 /// The longest body it takes.
 pub(super) const LIMIT: usize = 200_000;
@@ -36,6 +37,12 @@ pub(super) fn response(status: u16, body: impl Into<Bytes>) -> Response {
     http::Response::builder().status(status).body(Full::new(body.into())).unwrap()
 }
 
+fn fed(pieces: impl Iterator<Item = Bytes> + Send + 'static) -> Response {
+    let mut whole = response(200, "");
+    whole.extensions_mut().insert(Feed::of(Box::pin(futures_util::stream::iter(pieces))));
+    whole
+}
+
 impl Service for Toy {
     type Routed = String;
 
@@ -53,6 +60,18 @@ impl Service for Toy {
             "/echo" => response(200, body),
             "/peer" => response(200, format!("{} {:?} {:?}", peer.address, peer.tls, peer.entrance)),
             "/headers" => response(200, head.headers.len().to_string()),
+            "/pieces" => {
+                self.go.acquire().await.unwrap().forget();
+                fed(["one ", "two ", "three"].into_iter().map(Bytes::from))
+            }
+            "/endless" => fed(std::iter::repeat(Bytes::from_static(&[b'x'; 1_000]))),
+            "/silent" => {
+                let mut whole = response(200, "");
+                let pieces = futures_util::stream::iter([Bytes::from_static(b"one")]);
+                let silent = futures_util::stream::pending();
+                whole.extensions_mut().insert(Feed::of(Box::pin(pieces.chain(silent))));
+                whole
+            }
             "/large" => response(200, vec![b'x'; 8 << 20]),
             "/wait" => {
                 self.go.acquire().await.unwrap().forget();

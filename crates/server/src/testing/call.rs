@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{TestApp, TestUser};
 use crate::directory::ResourceEntry;
-use crate::net::{Peer, Service};
+use crate::net::{Feed, Peer, Pieces, Response, Service};
 
 enum Credential {
     None,
@@ -178,6 +178,23 @@ impl<'a> Call<'a> {
     /// # Panics
     /// When what was built is no request.
     pub async fn send(self) -> Answer {
+        let (parts, body) = self.through().await.into_parts();
+        let body = body.collect().await.expect("a body in memory").to_bytes();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// Goes through the whole stack as [`Self::send`] does, and takes the pieces of its body as they come.
+    ///
+    /// # Panics
+    /// When the answer is none that comes in pieces.
+    pub async fn open(self) -> Pieces {
+        let response = self.through().await;
+        assert_eq!(response.status(), 200, "an answer that comes in pieces");
+        let feed = response.extensions().get::<Feed>().and_then(Feed::take);
+        feed.expect("an answer that comes in pieces")
+    }
+
+    async fn through(self) -> Response {
         let target = match &self.version {
             None => self.target.clone(),
             Some(version) => {
@@ -216,13 +233,10 @@ impl<'a> Call<'a> {
         }
         let (head, ()) = request.body(()).expect("a request").into_parts();
         let stack = &self.app.app;
-        let response = match stack.route(&head, &self.peer) {
+        match stack.route(&head, &self.peer) {
             Ok((routed, _)) => stack.respond(routed, head, self.body, Arc::new(self.peer)).await,
             Err(refused) => refused,
-        };
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("a body in memory").to_bytes();
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        }
     }
 }
 

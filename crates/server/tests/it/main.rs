@@ -21,6 +21,7 @@ mod events;
 mod identity;
 mod keys;
 mod live;
+mod live_events;
 mod live_nodes;
 mod live_push;
 mod mail_api;

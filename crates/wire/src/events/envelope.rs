@@ -100,6 +100,21 @@ pub fn envelope(event: &Envelope<'_>, schema: EventSchema) -> Vec<u8> {
     body.to_string().into_bytes()
 }
 
+/// The CloudEvent that tells `event` with this `data` in the place of its own, as JSON on one line. `cursor` is an extension
+/// attribute: from where what comes after it is told.
+#[must_use]
+pub fn cloud_event(event: &Envelope<'_>, mut data: Value, cursor: Option<&str>) -> String {
+    if let (Some(recipient), Some(data)) = (event.recipient, data.as_object_mut()) {
+        data.insert("recipientCommunicationIdentifier".to_owned(), json!(named(recipient)));
+    }
+    let mut object = object(event, EventSchema::CloudEvents);
+    object.insert("data".to_owned(), data);
+    if let Some(cursor) = cursor {
+        object.insert("cursor".to_owned(), json!(cursor));
+    }
+    Value::Object(object).to_string()
+}
+
 /// A dead letter: the event with what became of it. CloudEvents have attribute names of lower case only.
 #[must_use]
 pub fn dead_letter(event: &Envelope<'_>, schema: EventSchema, dead: &DeadLetter<'_>) -> Value {

@@ -10,7 +10,8 @@ pub use chat::{
     ThreadDeleted, ThreadParticipant, ThreadUpdated,
 };
 pub use envelope::{
-    DeadLetter, Envelope, ValidationRequest, dead_letter, envelope, validation, validation_answer,
+    DeadLetter, Envelope, ValidationRequest, cloud_event, dead_letter, envelope, validation,
+    validation_answer,
 };
 pub use subscription::{
     EventSchema, MAX_ATTEMPTS, MAX_FILTER, MAX_LABELS, MAX_NAME, MAX_SUBSCRIPTIONS, MAX_TTL_MINUTES, MAX_URL,

@@ -1,5 +1,7 @@
 //! Handlers of the push protocol: where the browser's client is to connect to, whose socket it will be, and the socket itself.
 
+mod cloud;
+mod events;
 mod poll;
 mod render;
 mod session;
@@ -35,6 +37,7 @@ pub fn handler(name: &str) -> Option<Handler> {
         "push.connect" => |cx| Box::pin(connect(cx)),
         "push.poll" => |cx| Box::pin(poll::ask(cx)),
         "push.say" => |cx| Box::pin(poll::say(cx)),
+        "push.events" => |cx| Box::pin(events::events(cx)),
         "push.register" => |cx| Box::pin(register(cx)),
         "push.unregister" => |cx| Box::pin(unregister(cx)),
         _ => return None,
@@ -131,11 +134,17 @@ async fn open(cx: &Context, by: Option<UserId>) -> Result<(Opening, Hearing), Ap
     if opening.claims.expires_at <= now {
         return Err(unknown());
     }
-    let hearing = live.listen(cx.cell(), resource, &opening.claims, &opening.endpoint).await;
+    let hearing = listen(cx, &opening.claims, &opening.endpoint).await?;
+    Ok((opening, hearing))
+}
+
+/// Listens with a token that still holds.
+async fn listen(cx: &Context, claims: &Arc<Claims>, endpoint: &str) -> Result<Hearing, ApiError> {
+    let hearing = cx.state.chat.live.listen(cx.cell(), cx.resource_id(), claims, endpoint).await;
     let hearing = hearing.map_err(|fault| unavailable(&fault))?;
     let hearing = hearing.ok_or_else(|| ApiError::too_many_requests(CROWDED_SECS))?;
-    holds(cx, &opening.claims).await?;
-    Ok((opening, hearing))
+    holds(cx, claims).await?;
+    Ok(hearing)
 }
 
 /// What is read of a registration.

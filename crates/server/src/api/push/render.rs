@@ -37,7 +37,7 @@ pub(super) fn body(
             changed(by, view.created_on, ThreadChange::Created { properties, members })
         }
         Happening::Updated(view, by, at) => changed(by, *at, ThreadChange::Updated(properties(view))),
-        Happening::Ended(by, at) => changed(by, *at, ThreadChange::Deleted),
+        Happening::Ended(by, at) => changed(by.as_ref()?, *at, ThreadChange::Deleted),
         Happening::Added(by, who, at) => changed(by, *at, ThreadChange::Added(members(resource, who))),
         Happening::Removed(by, who, at) => {
             changed(by, *at, ThreadChange::Removed(vec![member(resource, who)]))

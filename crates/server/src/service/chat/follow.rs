@@ -46,8 +46,8 @@ pub enum Happening {
     Added(ParticipantView, Vec<ParticipantView>, Timestamp),
     /// This one was removed, or went.
     Removed(ParticipantView, ParticipantView, Timestamp),
-    /// The thread was deleted.
-    Ended(ParticipantView, Timestamp),
+    /// The thread was deleted; by whom may not be known any more.
+    Ended(Option<ParticipantView>, Timestamp),
     /// Somebody has read up to a message.
     Read(ReceiptView),
     /// Somebody types, and wants to be called so.

@@ -39,6 +39,7 @@ mod message;
 mod participant;
 mod receipt;
 mod repeat;
+pub mod resume;
 mod rows;
 pub mod tell;
 mod thread;

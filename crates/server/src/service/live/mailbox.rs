@@ -4,13 +4,13 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use base::{ResourceId, ThreadId, UserId};
+use base::{MessageId, ResourceId, ThreadId, Timestamp, UserId};
 use guard::token::Claims;
 use tokio::sync::Notify;
 
 use super::nodes::{Nodes, Presence};
 use super::watch::{Key, Live};
-use crate::service::chat::follow::Happening;
+use crate::service::chat::follow::{Entry, Happening};
 
 /// How many letters lie ready at most; with one more all of them are given up, and the listener is told that it missed some.
 pub const MAX_LETTERS: usize = 1_024;
@@ -22,6 +22,31 @@ pub struct Letter {
     pub thread: ThreadId,
     /// What; shared with the others who hear of it.
     pub what: Arc<Happening>,
+    /// Where it stands in the log; `None` for what is told in passing.
+    pub mark: Option<Mark>,
+}
+
+/// A place in the log of a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A message of this id.
+    Message(MessageId),
+    /// An edit or a deletion of that instant, of this message.
+    Change(Timestamp, MessageId),
+}
+
+impl Letter {
+    /// Of something in `thread`.
+    #[must_use]
+    pub fn of(thread: ThreadId, Entry { at, changed_on, what }: Entry) -> Self {
+        let mark = match (&what, changed_on) {
+            (Happening::Typing(..) | Happening::Read(_), _) => None,
+            (Happening::Updated(_, _, on), _) if on.as_millis() != at.0 => None,
+            (_, Some(on)) => Some(Mark::Change(on, at)),
+            (_, None) => Some(Mark::Message(at)),
+        };
+        Self { thread, what: Arc::new(what), mark }
+    }
 }
 
 /// Why nothing comes any more.
@@ -31,6 +56,17 @@ pub enum End {
     Revoked,
     /// A newer connection of the same client takes its place.
     Replaced,
+}
+
+/// What became of what was put first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Replayed {
+    /// It lies ready still, or some of it.
+    Ready,
+    /// All of it was taken, or taken back.
+    Taken,
+    /// Some of it was given up.
+    Cut,
 }
 
 /// What a listener takes out of its mailbox.
@@ -52,6 +88,10 @@ impl Taken {
 
 #[derive(Debug, Default)]
 struct Box {
+    /// What its owner has read in the log, to be taken first.
+    replayed: VecDeque<Letter>,
+    /// Whether some of that was given up.
+    is_cut: bool,
     letters: VecDeque<Letter>,
     missed: bool,
     end: Option<End>,
@@ -120,6 +160,8 @@ impl Listener {
         let mut inside = self.inside();
         if inside.end.is_none() {
             inside.letters.clear();
+            inside.is_cut |= !inside.replayed.is_empty();
+            inside.replayed.clear();
             inside.missed = true;
         }
         drop(inside);
@@ -136,13 +178,16 @@ impl Listener {
 
     /// Takes back what lies ready of `thread`.
     pub(super) fn take_back(&self, thread: ThreadId) {
-        self.inside().letters.retain(|letter| letter.thread != thread);
+        let mut inside = self.inside();
+        inside.letters.retain(|letter| letter.thread != thread);
+        inside.replayed.retain(|letter| letter.thread != thread);
     }
 
     /// Takes everything back; nothing comes any more.
     pub(super) fn end(&self, why: End) {
         let mut inside = self.inside();
         inside.letters.clear();
+        inside.replayed.clear();
         inside.end.get_or_insert(why);
         drop(inside);
         self.bell.notify_one();
@@ -153,12 +198,11 @@ impl Listener {
         if self.nodes.as_ref().is_some_and(|nodes| !nodes.contact.holds()) {
             return Taken { end: inside.end, ..Taken::default() };
         }
-        let count = inside.letters.len().min(most);
-        Taken {
-            letters: inside.letters.drain(..count).collect(),
-            missed: std::mem::take(&mut inside.missed),
-            end: inside.end,
-        }
+        let first = inside.replayed.len().min(most);
+        let count = inside.letters.len().min(most - first);
+        let mut letters: Vec<Letter> = inside.replayed.drain(..first).collect();
+        letters.extend(inside.letters.drain(..count));
+        Taken { letters, missed: std::mem::take(&mut inside.missed), end: inside.end }
     }
 }
 
@@ -198,6 +242,39 @@ impl Hearing {
         }
         self.listener.bell.notified().await;
         self.listener.take(most)
+    }
+
+    /// Puts these before everything that lies ready.
+    pub(super) fn replay(&self, letters: Vec<Letter>) {
+        let mut inside = self.listener.inside();
+        if inside.end.is_none() {
+            inside.replayed.extend(letters);
+        }
+    }
+
+    /// What became of that.
+    pub(super) fn replayed(&self) -> Replayed {
+        let mut inside = self.listener.inside();
+        match (std::mem::take(&mut inside.is_cut), inside.replayed.is_empty()) {
+            (true, _) => Replayed::Cut,
+            (false, true) => Replayed::Taken,
+            (false, false) => Replayed::Ready,
+        }
+    }
+
+    /// Nothing comes any more.
+    pub(super) fn end(&self, why: End) {
+        self.listener.end(why);
+    }
+
+    pub(super) fn is_of(&self, listener: &Arc<Listener>) -> bool {
+        Arc::ptr_eq(&self.listener, listener)
+    }
+
+    /// In which resource.
+    #[must_use]
+    pub fn resource(&self) -> ResourceId {
+        self.listener.resource
     }
 
     /// Whose token it listens with.

@@ -9,14 +9,16 @@ mod nodes;
 mod notice;
 mod polls;
 mod pump;
+mod resume;
 mod sessions;
 mod tell;
 mod watch;
 
 pub use allowance::{Allowance, SPARE_FRAMES};
-pub use mailbox::{End, Hearing, Letter, MAX_LETTERS, Taken};
+pub use mailbox::{End, Hearing, Letter, MAX_LETTERS, Mark, Taken};
 pub use nodes::{ASKED, TERM};
 pub use polls::{GONE, MAX_WAITING, Poller, Polls};
+pub use resume::{Heard, Resumable, SETTLED};
 pub use sessions::{MAX_ENDPOINT_ID, MAX_OPENING, OPENING, Opening, Sessions};
 pub use watch::{Live, MAX_FOLLOWED, MAX_LISTENERS_PER_USER};
 

@@ -145,8 +145,8 @@ impl Live {
     /// Puts one thing that happened before those who may hear of it and still listen.
     fn tell(&self, (key, watch): (Key, &Watch), look: &Look, entry: Entry, losses: u64) {
         let (at, changed_on) = (entry.at, entry.changed_on);
-        let what = Arc::new(entry.what);
-        let letter = || Letter { thread: key.1, what: Arc::clone(&what) };
+        let letter = Letter::of(key.1, entry);
+        let what = Arc::clone(&letter.what);
         let mut told = Vec::new();
         if let Happening::Removed(_, gone, _) = &*what {
             // On the node where it was done this has happened already, before the answer.
@@ -155,7 +155,7 @@ impl Live {
             let is_meant = |one: &Follower| one.listener.user() == gone.user && one.since < at;
             let mut state = watch.state();
             told.extend(state.leaving.extract_if(.., |(one, _)| is_meant(one)).map(|(one, _)| one.listener));
-            told.iter().for_each(|listener| listener.put(letter()));
+            told.iter().for_each(|listener| listener.put(letter.clone()));
         }
         // Under the lock with which who is removed is taken out: after that nothing is put into its mailbox.
         let state = watch.state();
@@ -174,7 +174,7 @@ impl Live {
                 && !is_own(&what, user)
                 && !told.iter().any(|other| Arc::ptr_eq(other, listener))
             {
-                listener.put(letter());
+                listener.put(letter.clone());
             }
         }
     }

@@ -1,7 +1,5 @@
 //! What the chat and the identities say of what was committed: to those who listen here, and to the other nodes.
 
-use std::sync::Arc;
-
 use base::{MessageId, ResourceId, Timestamp, UserId};
 use store::{Cell, StoreError};
 
@@ -10,7 +8,7 @@ use super::nodes::Nodes;
 use super::notice::{MAX_USERS, Notice};
 use super::watch::{Follower, Key, Live};
 use super::{Joined, Passing};
-use crate::service::chat::follow::{Happening, Position};
+use crate::service::chat::follow::{Entry, Happening, Position};
 use crate::service::chat::view::{ParticipantView, ReceiptView};
 
 /// What is told in passing waits its turn; more than this of one thread is forgotten.
@@ -128,11 +126,11 @@ impl Live {
 
     fn has_ended(&self, key: Key, by: ParticipantView, at: Timestamp) {
         let Some(watch) = self.watch(key) else { return };
-        let what = Arc::new(Happening::Ended(by, at));
+        let letter = Letter::of(key.1, Entry::new(MessageId(at.as_millis()), Happening::Ended(Some(by), at)));
         let mut state = watch.state();
         for Follower { listener, .. } in state.take(|_| true) {
             listener.take_back(key.1);
-            listener.put(Letter { thread: key.1, what: Arc::clone(&what) });
+            listener.put(letter.clone());
             listener.follows().remove(&key);
         }
         drop(state);

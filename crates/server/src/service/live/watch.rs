@@ -51,6 +51,8 @@ pub(super) struct Followers {
     pub(super) leaving: Vec<(Follower, MessageId)>,
     /// Users of whom some were taken out since the thread was last begun to be looked at: what is known of them is old.
     pub(super) gone: Vec<UserId>,
+    /// How often some were taken out.
+    pub(super) departures: u64,
     /// Since when it is known to be deleted, while nobody has said by whom.
     pub(super) over: Option<Instant>,
     /// Whether it stands in the queue of those to be looked at.
@@ -61,6 +63,7 @@ impl Followers {
     /// Takes those out of whom it is true.
     pub(super) fn take(&mut self, whom: impl Fn(&Follower) -> bool) -> Vec<Follower> {
         let taken: Vec<_> = self.listeners.extract_if(.., |one| whom(one)).collect();
+        self.departures += u64::from(!taken.is_empty());
         self.gone.extend(taken.iter().map(|one| one.listener.user()));
         taken
     }

@@ -42,6 +42,8 @@ pub(super) const ROWS: &[Operation] = &[
         body: Body::Text(BodyLimit::Bytes(64 * 1024)),
         ..BASE
     },
+    // Not of ACS: the same for programs that are no browser, as CloudEvents.
+    Operation { name: "push.events", path: "/chat/events", ..BASE },
     Operation {
         name: "push.register",
         method: Method::POST,
