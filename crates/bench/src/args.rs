@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Read(ReadArgs),
     /// Memory of the idle server, and with many idle TLS connections.
     Idle(IdleArgs),
+    /// Listening: what it costs that everyone in a thread hears at once, how soon they do, and many who hear nothing.
+    Live(LiveArgs),
     /// Kills the server under load again and again, and checks that nothing acknowledged is lost.
     Crash(CrashArgs),
     /// Mails relayed to Postfix's sink, signed and sealed, beside Postfix with and without OpenDKIM.
@@ -147,6 +149,28 @@ pub(crate) struct IdleArgs {
     pub(crate) connections: usize,
     /// How long to hold them before measuring, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    pub(crate) hold: u64,
+}
+
+/// Options of `live`.
+#[derive(Clone, Debug, Group)]
+pub(crate) struct LiveArgs {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// Who is in the thread and listens.
+    #[arg(long, value_name = "NUMBER", default_value_t = 16)]
+    pub(crate) listeners: usize,
+    /// Connections that send at once.
+    #[arg(long, value_name = "NUMBER", default_value_t = 16)]
+    pub(crate) senders: usize,
+    /// Messages of each round.
+    #[arg(long, value_name = "NUMBER", default_value_t = 20_000)]
+    pub(crate) messages: usize,
+    /// Listeners to whom nothing happens; 0 leaves them out.
+    #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
+    pub(crate) idle: usize,
+    /// How long those are watched, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 45)]
     pub(crate) hold: u64,
 }
 

@@ -115,7 +115,7 @@ fn text(report: &Report) -> String {
 }
 
 /// The server inherits this process's limit, and each connection is a file on both sides.
-fn enough_files(connections: usize, limit: u64) -> Result<()> {
+pub(crate) fn enough_files(connections: usize, limit: u64) -> Result<()> {
     let needed = connections as u64 + OTHER_FILES;
     if limit >= needed {
         return Ok(());

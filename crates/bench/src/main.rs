@@ -8,6 +8,7 @@ mod crash;
 mod error;
 mod host;
 mod idle;
+mod live;
 mod measure;
 mod net;
 mod outbound;
@@ -80,6 +81,7 @@ async fn dispatch(command: &Command) -> Result<bool> {
         Command::Chat(args) => chat::run(args).await,
         Command::Read(args) => read::run(args).await,
         Command::Idle(args) => idle::run(args).await,
+        Command::Live(args) => live::run(args).await,
         Command::Crash(args) => crash::run(args).await,
         Command::QueueCrash(args) => outbound::crash::run(args).await,
         Command::Email(args) => outbound::mail::run(args).await,

@@ -51,7 +51,8 @@ impl Prepared {
         Self { bytes, content_at, trace_at, thread: number }
     }
 
-    fn number(&mut self, number: u64) -> &[u8] {
+    /// The request whose content has this number.
+    pub(crate) fn number(&mut self, number: u64) -> &[u8] {
         stamp(&mut self.bytes, self.content_at, number);
         stamp(&mut self.bytes, self.trace_at, number);
         &self.bytes

@@ -101,6 +101,27 @@ impl Connection {
         Ok(Answer { status: head.status, body })
     }
 
+    /// Sends a request for another protocol, and hands the connection over to it.
+    pub(crate) async fn switch(mut self, request: &[u8]) -> Result<TlsStream<TcpStream>> {
+        const DOING: &str = "ask for another protocol";
+        self.stream.write_all(request).await.map_err(|e| Error::io(DOING, e))?;
+        self.stream.flush().await.map_err(|e| Error::io(DOING, e))?;
+        let mut head = Vec::new();
+        // A byte at a time: what follows belongs to the other protocol.
+        while !head.ends_with(b"\r\n\r\n") {
+            let byte = self.stream.read_u8().await.map_err(|e| Error::io(DOING, e))?;
+            head.push(byte);
+            if head.len() > BUFFER {
+                return Err(BadResponse::TooLong.into());
+            }
+        }
+        if !head.starts_with(b"HTTP/1.1 101 ") {
+            let body = String::from_utf8_lossy(&head).into_owned();
+            return Err(Error::Status { doing: DOING, expected: 101, status: 0, body });
+        }
+        Ok(self.stream)
+    }
+
     /// Gives the read buffer back, for a connection that will rest.
     pub(crate) fn rest(&mut self) {
         self.buffer = Vec::new();
