@@ -39,7 +39,7 @@ pub(crate) async fn taken(app: &TestApp, hearing: &Hearing) -> Taken {
 /// What lies ready, each in a word.
 pub(crate) async fn words(app: &TestApp, hearing: &Hearing) -> Vec<String> {
     let taken = taken(app, hearing).await;
-    taken.letters.iter().map(|letter| word(&letter.what)).collect()
+    taken.letters.iter().map(|letter| word(&letter.what.what)).collect()
 }
 
 pub(crate) fn word(what: &Happening) -> String {
@@ -245,7 +245,7 @@ async fn nothing_is_heard_after_a_removal() {
         }
         // From here on: nothing but that it was removed.
         let taken = taken(&app, &hears).await;
-        let heard: Vec<_> = taken.letters.iter().map(|letter| word(&letter.what)).collect();
+        let heard: Vec<_> = taken.letters.iter().map(|letter| word(&letter.what.what)).collect();
         assert_eq!(heard, ["removed"], "round {round}");
         thread.send("must not be heard").await;
         assert!(words(&app, &hears).await.is_empty(), "round {round}");

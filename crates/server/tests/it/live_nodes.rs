@@ -47,7 +47,7 @@ async fn heard_for(hearing: &Hearing, silence: Duration) -> Vec<String> {
         if taken.missed {
             words.push("missed".to_owned());
         }
-        words.extend(taken.letters.iter().map(|letter| word(&letter.what)));
+        words.extend(taken.letters.iter().map(|letter| word(&letter.what.what)));
         if taken.end == Some(End::Revoked) {
             words.push("revoked".to_owned());
             break;
@@ -156,10 +156,10 @@ async fn nothing_is_heard_at_the_other_node_after_a_removal() {
         thread.remove(&bob).await;
         let ready = timeout(Duration::ZERO, hears.next(usize::MAX)).await.unwrap_or_default();
         thread.send("must not be heard").await;
-        let mut words: Vec<_> = ready.letters.iter().map(|letter| word(&letter.what)).collect();
+        let mut words: Vec<_> = ready.letters.iter().map(|letter| word(&letter.what.what)).collect();
         while words.last().is_none_or(|last| last != "removed") {
             let taken = timeout(Duration::from_secs(10), hears.next(usize::MAX)).await.unwrap();
-            words.extend(taken.letters.iter().map(|letter| word(&letter.what)));
+            words.extend(taken.letters.iter().map(|letter| word(&letter.what.what)));
         }
         assert_eq!(words, ["removed"], "round {round}");
         pair.here.clock.advance(Duration::from_millis(1));

@@ -17,8 +17,15 @@ async fn a_socket_is_opened_by_its_user_once_and_soon() {
     let state = Arc::clone(app.app.state());
     let claims = resource.tokens().verify(&ada.token, state.clock.now()).unwrap();
     let sessions = &state.chat.live.sessions;
-    let ask =
-        || sessions.ask(resource.id(), Arc::clone(&claims), "e".to_owned(), state.clock.now(), &*state.rng);
+    let ask = || {
+        sessions.ask(
+            resource.id(),
+            Arc::clone(&claims),
+            ("e".to_owned(), false),
+            state.clock.now(),
+            &*state.rng,
+        )
+    };
     let open = |id: &str, resource, at: Timestamp| sessions.open(id, resource, at, None).is_some();
     let now = state.clock.now();
     let id = ask();
@@ -161,4 +168,24 @@ async fn of_one_endpoint_the_newest_connection_hears() {
     drop(older);
     thread.send("two").await;
     assert_eq!(words(&app, &newer).await, ["received two"]);
+}
+
+/// Nothing is kept for who is away: who comes back is told that something may be missing, who comes for the first time is not.
+#[tokio::test]
+async fn who_comes_back_is_told_of_the_gap() {
+    let app = TestApp::new().await;
+    let (ada, _) = two(&app).await;
+    for (attempt, is_told) in
+        [("", false), ("1795420800000_1", false), ("1795420800000_2", true), ("x_y", false)]
+    {
+        let target = format!("/socket.io/1/?epid=e&con_num={attempt}");
+        let shaken = app.call("GET", &target).version("").by(&ada).send().await.expect(200);
+        let shaken = String::from_utf8(shaken.body.to_vec()).unwrap();
+        let path = format!("/socket.io/1/xhr-polling/{}", shaken.split(':').next().unwrap());
+        app.call("GET", &path).version("").by(&ada).send().await.expect(200);
+        let said = app.call("GET", &path).version("").by(&ada).send().await.expect(200);
+        let said = String::from_utf8(said.body.to_vec()).unwrap();
+        assert!(said.contains("trouter.connected"), "{said}");
+        assert_eq!(said.contains("trouter.message_loss"), is_told, "{attempt}: {said}");
+    }
 }

@@ -129,17 +129,17 @@ pub enum Event<'a> {
 }
 
 impl Event<'_> {
-    /// The event as JSON, for `recipient`.
+    /// The event as JSON. Whom it is told to, where that is a part of it, is left empty: see [`super::frame::Body`].
     #[must_use]
-    pub fn body(&self, recipient: &Identifier) -> String {
+    pub fn body(&self) -> String {
         match self {
-            Self::Message(message) => message.body(recipient),
+            Self::Message(message) => message.body(),
             Self::Typing { thread, sender, sender_display_name, at } => write(&MessageBody {
                 event_id: 245,
                 sender_display_name: Some(sender_display_name),
                 original_arrival_time: Some(at.to_iso()),
                 version: Some(at.as_millis().to_string()),
-                ..MessageBody::of(*thread, sender, recipient)
+                ..MessageBody::of(*thread, sender)
             }),
             Self::Receipt { thread, reader, message, read_on } => {
                 let horizon = format!("{message};{};{message}", read_on.as_millis());
@@ -148,7 +148,7 @@ impl Event<'_> {
                     event_id: 246,
                     message_id: Some(message.to_string()),
                     message_body: Some(&said),
-                    ..MessageBody::of(*thread, reader, recipient)
+                    ..MessageBody::of(*thread, reader)
                 })
             }
             Self::Thread { thread, by, at, change } => thread_body(*thread, by, *at, change),
@@ -157,7 +157,7 @@ impl Event<'_> {
 }
 
 impl Message<'_> {
-    fn body(&self, recipient: &Identifier) -> String {
+    fn body(&self) -> String {
         let (event_id, said, edited, deleted) = match self.change {
             MessageChange::Received(said) => (200, Some(said), None, None),
             MessageChange::Edited(said, at) => (247, Some(said), Some(at.to_iso()), None),
@@ -175,7 +175,7 @@ impl Message<'_> {
             acs_chat_message_metadata: metadata,
             edittime: edited,
             deletetime: deleted,
-            ..MessageBody::of(self.thread, &self.sender, recipient)
+            ..MessageBody::of(self.thread, &self.sender)
         })
     }
 }
@@ -186,7 +186,8 @@ struct MessageBody<'a> {
     event_id: u16,
     group_id: String,
     sender_id: String,
-    recipient_mri: String,
+    /// Before anything that somebody wrote.
+    recipient_mri: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     sender_display_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -208,13 +209,8 @@ struct MessageBody<'a> {
 }
 
 impl MessageBody<'_> {
-    fn of(thread: ThreadId, sender: &Identifier, recipient: &Identifier) -> Self {
-        Self {
-            group_id: thread_id::format(thread),
-            sender_id: sender.raw_id(),
-            recipient_mri: recipient.raw_id(),
-            ..Self::default()
-        }
+    fn of(thread: ThreadId, sender: &Identifier) -> Self {
+        Self { group_id: thread_id::format(thread), sender_id: sender.raw_id(), ..Self::default() }
     }
 }
 

@@ -132,16 +132,44 @@ pub fn message_loss(etag: u64) -> String {
     )
 }
 
-/// A push: `id` is of this connection, `path` what the allocation called `url`, `body` the JSON of an event.
+/// The body of a push, ready to be put into as many frames as there are who are told.
+#[derive(Debug)]
+pub struct Body {
+    /// In quotes; up to the place of whom it is told to, where it has one.
+    before: String,
+    after: Option<String>,
+}
+
+impl Body {
+    /// Of the JSON of an event ([`super::event::Event::body`]).
+    #[must_use]
+    pub fn new(event: &str) -> Self {
+        const PLACE: &str = r#"\"recipientMri\":\""#;
+        let mut before = String::with_capacity(event.len() + event.len() / 4);
+        quote(event, &mut before);
+        let after = before.find(PLACE).map(|at| before.split_off(at + PLACE.len()));
+        Self { before, after }
+    }
+
+    fn len(&self) -> usize {
+        self.before.len() + self.after.as_ref().map_or(0, String::len)
+    }
+}
+
+/// A push: `id` is of this connection, `path` what the allocation called `url`, `recipient` the raw id of whom it is told to.
 #[must_use]
-pub fn push(id: u64, path: &str, body: &str) -> String {
-    let mut text = String::with_capacity(body.len() + body.len() / 4 + path.len() + 80);
+pub fn push(id: u64, path: &str, body: &Body, recipient: &str) -> String {
+    let mut text = String::with_capacity(body.len() + recipient.len() + path.len() + 80);
     text.push_str(r#"3:::{"id":"#);
     text.push_str(&id.to_string());
     text.push_str(r#","method":"POST","url":"#);
     quote(path, &mut text);
     text.push_str(r#","headers":{},"body":"#);
-    quote(body, &mut text);
+    text.push_str(&body.before);
+    if let Some(after) = &body.after {
+        text.push_str(recipient);
+        text.push_str(after);
+    }
     text.push('}');
     text
 }
@@ -217,7 +245,7 @@ mod tests {
             r#"5:::{"name":"trouter.connected","args":[{"ttl":"86400","dur":"0"}]}"#
         );
         assert_eq!(ack(2), r#"6:::2+["pong"]"#);
-        let pushed = push(3, "/v4/f/x/", r#"{"a":"\u00e9\"ü"}"#);
+        let pushed = push(3, "/v4/f/x/", &Body::new(r#"{"a":"\u00e9\"ü"}"#), "8:acs:x");
         let data: serde_json::Value = serde_json::from_str(pushed.strip_prefix("3:::").unwrap()).unwrap();
         assert_eq!(data["id"], 3);
         assert_eq!(data["url"], "/v4/f/x/");

@@ -54,7 +54,7 @@ pub(super) fn events(source: &Source, letter: &Letter, rng: &dyn Rng, cursor: Op
         None => base::hex(&rng.id()),
     };
     let id = format!("{}-{place}", base::hex(letter.thread.as_bytes()));
-    let told = source.told(letter.thread, &letter.what, &id);
+    let told = source.told(letter.thread, &letter.what.what, &id);
     let recipient = source.identifier(source.user);
     let count = told.len();
     let told = told.into_iter().enumerate().map(|(number, told)| {

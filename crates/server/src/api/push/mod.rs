@@ -105,8 +105,11 @@ async fn handshake(cx: &Context) -> Result<Reply, ApiError> {
     }
     // One that does not say is like no other.
     let endpoint = if endpoint.is_empty() { base::hex(&cx.rng().id()) } else { endpoint.to_owned() };
+    // `<client>_<attempt>`, counted from 1.
+    let attempt = query.single("con_num")?.and_then(|number| number.rsplit('_').next()?.parse::<u64>().ok());
+    let asked = (endpoint, attempt.is_some_and(|attempt| attempt > 1));
     let live = &cx.state.chat.live;
-    let id = live.sessions.ask(cx.resource_id(), cx.claims()?.clone(), endpoint, cx.clock().now(), cx.rng());
+    let id = live.sessions.ask(cx.resource_id(), cx.claims()?.clone(), asked, cx.clock().now(), cx.rng());
     let body = format!("{id}:{SILENCE_SECS}:{SILENCE_SECS}:websocket,xhr-polling");
     let mut reply = Reply::body(StatusCode::OK, body.into_bytes());
     reply.headers.push((::http::header::CONTENT_TYPE, ::http::HeaderValue::from_static("text/plain")));

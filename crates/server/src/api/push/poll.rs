@@ -74,8 +74,12 @@ async fn heard_by(poller: &Poller) -> Taken {
 async fn begin(cx: &Context, id: &str) -> Result<Reply, ApiError> {
     let (opening, hearing) = open(cx, Some(cx.claims()?.user)).await?;
     let polls = &cx.state.chat.live.polls;
+    let again = opening.again;
     let poller = polls.begin(id, opening, hearing, cx.clock().now());
     let _ = poller.say(frame::connected(TTL_SECS));
+    if again {
+        let _ = poller.say(frame::message_loss(cx.clock().now().as_millis()));
+    }
     Ok(said(&[frame::CONNECT.to_owned()]))
 }
 

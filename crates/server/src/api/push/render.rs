@@ -5,32 +5,27 @@ use std::collections::BTreeMap;
 use base::{Personal, ResourceId, ThreadId, Timestamp, UserId};
 use wire::Identifier;
 use wire::push::event::{Event, Member, Message, MessageChange, Properties, ThreadChange};
+use wire::push::frame::Body;
 
 use crate::service::chat::follow::Happening;
 use crate::service::chat::view::{ContentView, MessageView, ParticipantView, Retention, ThreadView};
 
-/// The body of the push that tells `recipient` of it. `None` for what the SDK has no event for.
-pub(super) fn body(
-    resource: ResourceId,
-    thread: ThreadId,
-    what: &Happening,
-    recipient: UserId,
-) -> Option<String> {
-    let to = user(resource, recipient);
+/// The body of the pushes that tell of it. `None` for what the SDK has no event for.
+pub(super) fn body(resource: ResourceId, thread: ThreadId, what: &Happening) -> Option<Body> {
     let changed = |by: &ParticipantView, at, change| {
-        Event::Thread { thread, by: member(resource, by), at, change }.body(&to)
+        Event::Thread { thread, by: member(resource, by), at, change }.body()
     };
-    Some(match what {
+    let body = match what {
         Happening::Received(view) | Happening::Changed(view) => {
-            Event::Message(message(resource, thread, view)?).body(&to)
+            Event::Message(message(resource, thread, view)?).body()
         }
         Happening::Typing(by, name, at) => {
             let sender_display_name = text(name.as_ref());
-            Event::Typing { thread, sender: user(resource, *by), sender_display_name, at: *at }.body(&to)
+            Event::Typing { thread, sender: user(resource, *by), sender_display_name, at: *at }.body()
         }
         Happening::Read(receipt) => {
             let (reader, message) = (user(resource, receipt.reader), receipt.message.0);
-            Event::Receipt { thread, reader, message, read_on: receipt.read_on }.body(&to)
+            Event::Receipt { thread, reader, message, read_on: receipt.read_on }.body()
         }
         Happening::Created(view, by, who) => {
             let (properties, members) = (properties(view), members(resource, who));
@@ -42,7 +37,8 @@ pub(super) fn body(
         Happening::Removed(by, who, at) => {
             changed(by, *at, ThreadChange::Removed(vec![member(resource, who)]))
         }
-    })
+    };
+    Some(Body::new(&body))
 }
 
 fn user(resource: ResourceId, user: UserId) -> Identifier {

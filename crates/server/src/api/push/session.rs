@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
+use wire::Identifier;
 use wire::push::frame::{self, ClientFrame};
 
 use super::{TTL_SECS, render};
@@ -47,7 +48,11 @@ impl Session {
 
     /// Talks until the end, and gives the last word, where one is to be said.
     async fn talk(&self, socket: &mut Socket, hearing: &Hearing) -> Option<&'static str> {
-        if !socket.send(vec![frame::CONNECT.to_owned(), frame::connected(TTL_SECS)]).await {
+        // Each loss has a number of its own, also over connections.
+        let mut losses = self.state.clock.now().as_millis();
+        let mut hello = vec![frame::CONNECT.to_owned(), frame::connected(TTL_SECS)];
+        hello.extend(self.opening.again.then(|| frame::message_loss(losses)));
+        if !socket.send(hello).await {
             return None;
         }
         let claims = hearing.claims();
@@ -56,7 +61,6 @@ impl Session {
         let mut allowance = Allowance::new();
         let mut replaced = false;
         let mut leaving = None;
-        let mut losses = 0;
         let stopping = socket.stopping();
         tokio::pin!(stopping);
         loop {
@@ -116,10 +120,13 @@ impl Session {
             *losses += 1;
             texts.push(frame::message_loss(*losses));
         }
-        let (resource, user) = (opening.resource, opening.claims.user);
+        let resource = opening.resource;
+        let recipient = Identifier::CommunicationUser { resource, user: opening.claims.user }.raw_id();
         for letter in taken.letters {
-            if let Some(body) = render::body(resource, letter.thread, &letter.what, user) {
-                texts.push(frame::push(allowance.push(), path, &body));
+            let what = &letter.what;
+            let body = what.push.get_or_init(|| render::body(resource, letter.thread, &what.what));
+            if let Some(body) = body {
+                texts.push(frame::push(allowance.push(), path, body, &recipient));
             }
         }
         Next::Say(texts)

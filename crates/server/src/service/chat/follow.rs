@@ -3,6 +3,7 @@
 //! only ever get longer at their ends.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
 use store::{Direction, KeyRange, Opened, Reader, StoreError, Versioned};
@@ -74,23 +75,53 @@ impl Entry {
 }
 
 /// Somebody who wants to hear, as the store knows them at that moment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Hearer {
-    epoch: Option<u32>,
-    part: Option<ParticipantRow>,
+    epoch: Epoch,
+    part: Option<Arc<ParticipantRow>>,
+}
+
+/// The generation of somebody's tokens that hold.
+#[derive(Clone, Copy, Debug)]
+enum Epoch {
+    /// Not looked at: who is told of every revocation when it happens need not.
+    Unasked,
+    /// As found; `None` for who is not there.
+    Found(Option<u32>),
+}
+
+/// Who takes part in a thread, by the version of the thread, which changes with them.
+#[derive(Debug, Default)]
+pub struct Parts {
+    version: u64,
+    known: HashMap<UserId, Option<Arc<ParticipantRow>>>,
+}
+
+/// What is wanted of a look.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Who wants to hear.
+    pub hearers: &'a [UserId],
+    /// Of whom else the names are wanted.
+    pub also: &'a [UserId],
+    /// Whether the tokens of those who want to hear are looked at.
+    pub epochs: bool,
 }
 
 impl Hearer {
     /// Whether a token of this generation still holds.
     #[must_use]
     pub fn holds(&self, epoch: u32) -> bool {
-        self.epoch == Some(epoch)
+        match self.epoch {
+            Epoch::Unasked => true,
+            Epoch::Found(found) => found == Some(epoch),
+        }
     }
 
     /// Whether this one is in the thread.
     #[must_use]
     pub fn is_present(&self) -> bool {
-        self.part.as_ref().is_some_and(ParticipantRow::is_current)
+        self.part.as_ref().is_some_and(|part| part.is_current())
     }
 
     /// Whether this one may hear of what is judged by message `at`, or by its change.
@@ -166,7 +197,8 @@ pub async fn end(reader: &mut Reader, thread: ThreadId) -> Result<Position, Stor
     })
 }
 
-/// What happened in `thread` after `from`, with what is known of `hearers` and of those in `also`, all of one moment.
+/// What happened in `thread` after `from`, with what is known of those in `wanted`, all of one moment. `parts` is what an
+/// earlier look found, and is what this one did.
 ///
 /// # Errors
 /// Those of the store.
@@ -174,13 +206,16 @@ pub async fn look(
     reader: &mut Reader,
     thread: ThreadId,
     from: Position,
-    hearers: &[UserId],
-    also: &[UserId],
+    wanted: Wanted<'_>,
+    parts: &mut Parts,
 ) -> Result<Look, StoreError> {
     let found = reader.try_get::<Threads>(&thread).await?;
-    let Some(ThreadRow::Live(live)) = found.and_then(Opened::value).map(|row| row.value) else {
+    let Some(Versioned { value: ThreadRow::Live(live), version, .. }) = found.and_then(Opened::value) else {
         return Ok(Look::gone(from));
     };
+    if parts.version != version {
+        *parts = Parts { version, known: HashMap::new() };
+    }
     let range = KeyRange::prefix(&thread).after(&(thread, from.message));
     let messages = reader.scan::<Messages>(range, Direction::Forward, AT_ONCE).await?;
     let range = KeyRange::prefix(&thread).after(&(thread, from.change.0, from.change.1));
@@ -208,7 +243,7 @@ pub async fn look(
         }
     }
     let mut spoken_of: Vec<UserId> = came.iter().flat_map(|(_, _, row)| named(&row.body)).collect();
-    spoken_of.extend(also);
+    spoken_of.extend(wanted.also);
     let mut look = Look {
         entries: Vec::new(),
         position,
@@ -217,7 +252,7 @@ pub async fn look(
         hearers: HashMap::new(),
         names: HashMap::new(),
     };
-    look.learn(reader, thread, &spoken_of, hearers).await?;
+    look.learn(reader, thread, &spoken_of, wanted, parts).await?;
     look.enter(came, altered);
     Ok(look)
 }
@@ -234,28 +269,35 @@ impl Look {
         }
     }
 
+    /// Names are read anew: somebody who was deleted is not named by what is remembered.
     async fn learn(
         &mut self,
         reader: &mut Reader,
         thread: ThreadId,
         spoken_of: &[UserId],
-        hearers: &[UserId],
+        wanted: Wanted<'_>,
+        parts: &mut Parts,
     ) -> Result<(), StoreError> {
-        let mut asked: Vec<UserId> = spoken_of.iter().chain(hearers).copied().collect();
+        let unknown = wanted.hearers.iter().filter(|user| !parts.known.contains_key(*user));
+        let mut asked: Vec<UserId> = spoken_of.iter().chain(unknown).copied().collect();
         asked.sort_unstable();
         asked.dedup();
-        let keys: Vec<_> = asked.iter().map(|user| (thread, *user)).collect();
-        let parts = reader.multi_get::<Participants>(&keys).await?;
-        let found = epochs(reader, hearers).await?;
-        let epochs: HashMap<UserId, Option<u32>> = hearers.iter().copied().zip(found).collect();
-        for (user, row) in asked.into_iter().zip(parts) {
-            let part = row.and_then(Opened::value).map(|row| row.value);
-            if let Some(part) = part.as_ref().filter(|_| spoken_of.contains(&user)) {
-                self.names.insert(user, (part.display_name.clone(), part.metadata.clone()));
+        if !asked.is_empty() {
+            let keys: Vec<_> = asked.iter().map(|user| (thread, *user)).collect();
+            let rows = reader.multi_get::<Participants>(&keys).await?;
+            for (user, row) in asked.into_iter().zip(rows) {
+                let part = row.and_then(Opened::value).map(|row| Arc::new(row.value));
+                if let Some(part) = part.as_ref().filter(|_| spoken_of.contains(&user)) {
+                    self.names.insert(user, (part.display_name.clone(), part.metadata.clone()));
+                }
+                parts.known.insert(user, part);
             }
-            if hearers.contains(&user) {
-                self.hearers.insert(user, Hearer { epoch: epochs.get(&user).copied().flatten(), part });
-            }
+        }
+        let found = if wanted.epochs { epochs(reader, wanted.hearers).await? } else { Vec::new() };
+        for (number, user) in wanted.hearers.iter().enumerate() {
+            let epoch = found.get(number).map_or(Epoch::Unasked, |epoch| Epoch::Found(*epoch));
+            let part = parts.known.get(user).cloned().flatten();
+            self.hearers.insert(*user, Hearer { epoch, part });
         }
         Ok(())
     }

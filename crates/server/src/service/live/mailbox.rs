@@ -2,11 +2,12 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use base::{MessageId, ResourceId, ThreadId, Timestamp, UserId};
 use guard::token::Claims;
 use tokio::sync::Notify;
+use wire::push::frame::Body;
 
 use super::nodes::{Nodes, Presence};
 use super::watch::{Key, Live};
@@ -21,9 +22,26 @@ pub struct Letter {
     /// In which thread it happened.
     pub thread: ThreadId,
     /// What; shared with the others who hear of it.
-    pub what: Arc<Happening>,
+    pub what: Arc<Occurrence>,
     /// Where it stands in the log; `None` for what is told in passing.
     pub mark: Option<Mark>,
+}
+
+/// What happened, and how it is told to all who hear of it by the same protocol.
+#[derive(Debug)]
+pub struct Occurrence {
+    /// What.
+    pub what: Happening,
+    /// Made by the first who is told, for all of them; `None` in it for what is not told.
+    pub push: OnceLock<Option<Body>>,
+}
+
+impl Occurrence {
+    /// Told to nobody yet.
+    #[must_use]
+    pub fn of(what: Happening) -> Arc<Self> {
+        Arc::new(Self { what, push: OnceLock::new() })
+    }
 }
 
 /// A place in the log of a thread.
@@ -45,7 +63,7 @@ impl Letter {
             (_, Some(on)) => Some(Mark::Change(on, at)),
             (_, None) => Some(Mark::Message(at)),
         };
-        Self { thread, what: Arc::new(what), mark }
+        Self { thread, what: Occurrence::of(what), mark }
     }
 }
 

@@ -15,7 +15,7 @@ mod tell;
 mod watch;
 
 pub use allowance::{Allowance, SPARE_FRAMES};
-pub use mailbox::{End, Hearing, Letter, MAX_LETTERS, Mark, Taken};
+pub use mailbox::{End, Hearing, Letter, MAX_LETTERS, Mark, Occurrence, Taken};
 pub use nodes::{ASKED, TERM};
 pub use polls::{GONE, MAX_WAITING, Poller, Polls};
 pub use resume::{Heard, Resumable, SETTLED};

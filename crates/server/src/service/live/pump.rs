@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::Passing;
 use super::mailbox::{End, Letter};
 use super::watch::{Follower, Key, Live, Watch};
-use crate::service::chat::follow::{self, Entry, Happening, Look};
+use crate::service::chat::follow::{self, Entry, Happening, Look, Wanted};
 
 /// How long a thread waits that could not be looked at.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -78,7 +78,8 @@ impl Live {
     }
 
     async fn look(&self, key: Key, watch: &Watch) -> Result<(), StoreError> {
-        let mut position = watch.position.lock().await;
+        let mut held = watch.position.lock().await;
+        let (position, parts) = &mut *held;
         loop {
             let losses;
             let (listeners, passing) = {
@@ -99,7 +100,10 @@ impl Live {
             let also: Vec<UserId> = passing.iter().map(who).collect();
             let looked = async {
                 let mut reader = watch.cell.read(key.0).await?;
-                follow::look(&mut reader, key.1, *position, &users, &also).await
+                // A revocation ends who it concerns when it happens; where that is not said, each look asks.
+                let epochs = watch.is_out_of_contact();
+                let wanted = Wanted { hearers: &users, also: &also, epochs };
+                follow::look(&mut reader, key.1, *position, wanted, parts).await
             };
             let mut look = match looked.await {
                 Ok(look) => look,
@@ -148,7 +152,7 @@ impl Live {
         let letter = Letter::of(key.1, entry);
         let what = Arc::clone(&letter.what);
         let mut told = Vec::new();
-        if let Happening::Removed(_, gone, _) = &*what {
+        if let Happening::Removed(_, gone, _) = &what.what {
             // On the node where it was done this has happened already, before the answer.
             let is_gone = !look.hearers.get(&gone.user).is_some_and(follow::Hearer::is_present);
             self.let_go(key, at, |one| is_gone && one.listener.user() == gone.user);
@@ -171,7 +175,7 @@ impl Live {
             if !hearer.holds(listener.claims.epoch) {
                 listener.end(End::Revoked);
             } else if hearer.sees(at, changed_on)
-                && !is_own(&what, user)
+                && !is_own(&what.what, user)
                 && !told.iter().any(|other| Arc::ptr_eq(other, listener))
             {
                 listener.put(letter.clone());

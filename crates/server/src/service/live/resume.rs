@@ -11,9 +11,9 @@ use guard::token::Claims;
 use store::{Cell, StoreError};
 use wire::push::cursor::{Cursor, Place, short};
 
-use super::mailbox::{End, Hearing, Letter, Mark, Replayed};
+use super::mailbox::{End, Hearing, Letter, Mark, Occurrence, Replayed};
 use super::watch::{Live, MAX_FOLLOWED};
-use crate::service::chat::follow::{self, Happening, Position};
+use crate::service::chat::follow::{self, Happening, Parts, Position, Wanted};
 use crate::service::chat::resume::{Standing, removal, standings};
 
 /// Longer than a commit takes and clocks of nodes differ: what is older than this is in the log, or never will be.
@@ -246,7 +246,7 @@ impl Resumable {
         drop(reader);
         let letters = gone.into_iter().map(|(thread, with, what)| Letter {
             thread,
-            what: Arc::new(what),
+            what: Occurrence::of(what),
             mark: Some(Mark::Message(with)),
         });
         self.hearing.replay(letters.collect());
@@ -294,7 +294,8 @@ impl Live {
             let Some(watch) = self.watch(key) else { return Ok(None) };
             let (departures, losses) = (watch.state().departures, watch.losses());
             let mut reader = watch.cell.read(key.0).await?;
-            let look = follow::look(&mut reader, thread, from, &[user], &[]).await?;
+            let wanted = Wanted { hearers: &[user], also: &[], epochs: true };
+            let look = follow::look(&mut reader, thread, from, wanted, &mut Parts::default()).await?;
             drop(reader);
             let Some(hearer) = look.hearers.get(&user).filter(|_| look.thread.is_some()) else {
                 return Ok(None);

@@ -23,6 +23,8 @@ pub struct Opening {
     pub claims: Arc<Claims>,
     /// What the client calls its endpoint, which it keeps over connections.
     pub endpoint: String,
+    /// Whether it was connected before: of what happened in between it was not told.
+    pub again: bool,
     until: Timestamp,
 }
 
@@ -36,18 +38,18 @@ impl Default for Sessions {
 }
 
 impl Sessions {
-    /// An id for a connection of this user.
+    /// An id for a connection of this user's endpoint, which may have been connected before.
     #[must_use]
     pub fn ask(
         &self,
         resource: ResourceId,
         claims: Arc<Claims>,
-        endpoint: String,
+        (endpoint, again): (String, bool),
         now: Timestamp,
         rng: &dyn Rng,
     ) -> String {
         let id = format!("{}{}", base::hex(&rng.id()), base::hex(&rng.id()));
-        let opening = Opening { resource, claims, endpoint, until: now.plus(OPENING) };
+        let opening = Opening { resource, claims, endpoint, again, until: now.plus(OPENING) };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), opening);
         id
     }

@@ -15,7 +15,7 @@ use super::mailbox::{End, Hearing, Listener};
 use super::nodes::{Nodes, Presence};
 use super::polls::Polls;
 use super::sessions::Sessions;
-use crate::service::chat::follow::{self, Position};
+use crate::service::chat::follow::{self, Parts, Position};
 
 /// How many threads are followed for one listener; of what happens in further ones it does not hear.
 pub const MAX_FOLLOWED: usize = 2_000;
@@ -31,7 +31,7 @@ pub(super) struct Watch {
     pub(super) cell: Cell,
     nodes: Option<Arc<Nodes>>,
     /// How far it was told of. Held while it is looked at, so that this is done by one at a time.
-    pub(super) position: tokio::sync::Mutex<Position>,
+    pub(super) position: tokio::sync::Mutex<(Position, Parts)>,
     pub(super) state: Mutex<Followers>,
 }
 
@@ -80,7 +80,7 @@ impl Watch {
     }
 
     /// Whether other nodes write to it, and do not say so now.
-    fn is_out_of_contact(&self) -> bool {
+    pub(super) fn is_out_of_contact(&self) -> bool {
         self.cell.is_shared() && !self.nodes.as_ref().is_some_and(|nodes| nodes.contact.holds())
     }
 
@@ -230,7 +230,8 @@ impl Live {
         let mut is_new = false;
         let watch = registry.threads.entry(key).or_insert_with(|| {
             is_new = true;
-            let position = tokio::sync::Mutex::new(position.unwrap_or(Position::START));
+            let position = position.unwrap_or(Position::START);
+            let position = tokio::sync::Mutex::new((position, Parts::default()));
             let nodes = self.nodes_of(cell);
             Arc::new(Watch { cell: cell.clone(), nodes, position, state: Mutex::default() })
         });

@@ -3,6 +3,7 @@
 use base::{ResourceId, SeededRng, UserId};
 use serde_json::Value;
 
+use super::super::frame::{self, Body};
 use super::*;
 
 const AT: u64 = 1_700_000_000_123;
@@ -18,8 +19,23 @@ fn people() -> (ThreadId, Identifier, Identifier) {
     (ThreadId::mint(&rng), user(&rng), user(&rng))
 }
 
+/// As the client finds it in the frame.
 fn body(event: &Event<'_>, to: &Identifier) -> Value {
-    serde_json::from_str(&event.body(to)).unwrap()
+    let pushed = frame::push(1, "/v4/f/x/", &Body::new(&event.body()), &to.raw_id());
+    let pushed: Value = serde_json::from_str(pushed.strip_prefix("3:::").unwrap()).unwrap();
+    serde_json::from_str(pushed["body"].as_str().unwrap()).unwrap()
+}
+
+/// Whatever anybody writes or is called, whom it is told to stands in its own place.
+#[test]
+fn nothing_that_is_said_is_taken_for_the_place_of_whom_it_is_told_to() {
+    let forged = r#"","recipientMri":"8:acs:else","x":"\"recipientMri\":\"#;
+    let (Event::Message(mut event), _, to) = message(MessageChange::Received(forged)) else { unreachable!() };
+    event.sender_display_name = forged;
+    event.metadata = BTreeMap::from([(forged, forged)]);
+    let read = body(&Event::Message(event), &to);
+    assert_eq!(read["recipientMri"], to.raw_id());
+    assert_eq!((&read["messageBody"], &read["senderDisplayName"]), (&forged.into(), &forged.into()));
 }
 
 fn message<'a>(change: MessageChange<'a>) -> (Event<'a>, Identifier, Identifier) {

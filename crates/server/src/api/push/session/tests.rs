@@ -27,8 +27,13 @@ impl Client {
         let resource = app.resource();
         let claims = resource.tokens().verify(&user.token, state.clock.now()).unwrap();
         let live = &state.chat.live;
-        let id =
-            live.sessions.ask(resource.id(), Arc::clone(&claims), "e".into(), state.clock.now(), &*state.rng);
+        let id = live.sessions.ask(
+            resource.id(),
+            Arc::clone(&claims),
+            ("e".into(), false),
+            state.clock.now(),
+            &*state.rng,
+        );
         let opening = live.sessions.open(&id, resource.id(), state.clock.now(), None).unwrap();
         let hearing =
             live.listen(resource.cell(), resource.id(), &claims, &opening.endpoint).await.unwrap().unwrap();
