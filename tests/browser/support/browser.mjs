@@ -59,7 +59,7 @@ export function clientIn(page, name) {
   const call = (method, ...rest) =>
     page.evaluate(([method, name, rest]) => window.chat[method](name, ...rest), [method, name, rest]);
   const client = {
-    create: (endpoint, tokens) => call("create", endpoint, tokens),
+    create: (endpoint, tokens, early) => call("create", endpoint, tokens, early),
     start: () => call("start"),
     stop: () => call("stop"),
     listenAgain: () => call("listenAgain"),

@@ -26,7 +26,7 @@ function listen(client, notebook, names) {
 
 window.chat = {
   /** A client called `name`; `tokens` are given out one after the other, the last one again and again. */
-  async create(name, endpoint, tokens) {
+  async create(name, endpoint, tokens, refreshProactively = false) {
     const left = [...tokens];
     const asked = [];
     const next = async () => {
@@ -34,7 +34,7 @@ window.chat = {
       return left.length > 1 ? left.shift() : left[0];
     };
     const first = await next();
-    const credential = new AzureCommunicationTokenCredential({ token: first, tokenRefresher: next, refreshProactively: false });
+    const credential = new AzureCommunicationTokenCredential({ token: first, tokenRefresher: next, refreshProactively });
     const client = new ChatClient(endpoint, credential);
     const notebook = [];
     clients.set(name, { client, notebook, asked });

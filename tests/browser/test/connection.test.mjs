@@ -121,6 +121,35 @@ test("who is revoked hears nothing more, and with a new token again", async () =
   await heard(again);
 });
 
+// The browser's clock runs ahead: a token lives for an hour at least.
+test("a token that is about to expire is asked for anew, and is the one of the next connection", async () => {
+  const page = await browser.page();
+  await page.clock.install();
+  const short = await world.identities.getToken(ben.user, ["chat"], { tokenExpiresInMinutes: 60 });
+  const { token } = await world.identities.getToken(ben.user, ["chat"]);
+  const client = clientIn(page, "ben");
+  await client.create(world.endpoint, [short.token, token], true);
+  await client.start();
+  await client.wait("realTimeNotificationConnected");
+  await heard(client);
+  const shaken = [];
+  page.on("request", (request) => {
+    if (/socket\.io\/1\/\?/.test(request.url())) shaken.push(request.headers()["x-skypetoken"]);
+  });
+  await page.clock.fastForward("00:52:00");
+  for (let tries = 0; (await client.asked()) < 2; tries += 1) {
+    assert.ok(tries < 100, "the library asks for another token");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  await client.forget();
+  await server.kill();
+  await server.start();
+  await client.wait("realTimeNotificationConnected", 1, () => true, 60);
+  assert.equal(shaken.at(-1), token);
+  const content = await heard(client);
+  assert.equal(await times(client, content), 1);
+});
+
 test("where no WebSocket gets through the SDK polls", async () => {
   const page = await browser.page();
   await page.evaluate(() => {

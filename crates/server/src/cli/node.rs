@@ -176,9 +176,9 @@ impl Node {
                 None
             });
         }
-        let (heard, ended, cells) = (Arc::clone(self.app.state()), self.stop.clone(), self.cells.clone());
+        let (heard, ended) = (Arc::clone(self.app.state()), self.stop.clone());
         tasks.spawn(async move {
-            heard.chat.live.run(&cells, &*heard.clock, stop_begun(ended)).await;
+            heard.chat.live.run(heard.directory.resources(), &*heard.clock, stop_begun(ended)).await;
             None
         });
         let (carriers, ended) = (self.carriers, self.stop.clone());

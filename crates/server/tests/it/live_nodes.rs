@@ -34,9 +34,10 @@ impl Pair {
 
 fn run(app: &TestApp) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    let (live, cell) = (app.app.state().chat.live.clone(), app.resource().cell().clone());
-    let clock = app.clock.clone();
-    tasks.spawn(async move { live.run(&[cell], &*clock, std::future::pending()).await });
+    let (state, clock) = (app.app.state().clone(), app.clock.clone());
+    tasks.spawn(async move {
+        state.chat.live.run(state.directory.resources(), &*clock, std::future::pending()).await;
+    });
     tasks
 }
 
@@ -193,11 +194,13 @@ async fn a_node_that_stops_is_waited_for_by_nobody() {
     let (ada, bob) = two(&pair.here).await;
     let thread = Thread::new(&pair.here, &ada, &[&bob]).await;
     let third = pair.here.another_node().await;
-    let (live, cell) = (third.app.state().chat.live.clone(), third.resource().cell().clone());
+    let state = third.app.state().clone();
     let stop = std::sync::Arc::new(tokio::sync::Notify::new());
     let (clock, stopped) = (third.clock.clone(), stop.clone());
     let mut running = JoinSet::new();
-    running.spawn(async move { live.run(&[cell], &*clock, stopped.notified()).await });
+    running.spawn(async move {
+        state.chat.live.run(state.directory.resources(), &*clock, stopped.notified()).await;
+    });
     let hears = listen(&third, &bob).await.unwrap();
     thread.send("one").await;
     assert_eq!(heard(&hears).await, ["received one"]);
@@ -286,4 +289,26 @@ async fn out_of_contact_nobody_begins_to_listen() {
     assert!(matches!(fault, store::StoreError::Unavailable(_)), "{fault}");
     assert!(begun.elapsed() >= Duration::from_secs(10));
     assert_eq!(live.listening(), 0, "nothing is left of it");
+}
+
+/// An emergency end of the keys that sign tokens ends who listens with one: here with the answer, at other nodes in time.
+#[tokio::test(start_paused = true)]
+async fn keys_that_are_ended_at_once_end_who_listens_with_their_tokens() {
+    let pair = Pair::new().await;
+    let (ada, bob) = two(&pair.here).await;
+    let (here, there) = (listen(&pair.here, &ada).await.unwrap(), listen(&pair.there, &bob).await.unwrap());
+    pair.here.clock.advance(Duration::from_secs(1));
+    let at_once = json!({ "atOnce": true });
+    let path = "/operator/cells/europe/signingKeys:rotate";
+    pair.here.call("POST", path).operator().json(&at_once).send().await.expect(200);
+    let taken = timeout(Duration::ZERO, here.next(usize::MAX)).await.unwrap();
+    assert_eq!(taken.end, Some(End::Revoked));
+    pair.there.clock.advance(Duration::from_secs(1));
+    assert_eq!(heard_for(&there, Duration::from_secs(5)).await, ["revoked"]);
+    // With a token of the new key one listens again.
+    pair.there.clock.advance(Duration::from_secs(1));
+    let eve = pair.there.user(&["chat"]).await;
+    let again = listen(&pair.there, &eve).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(heard(&again).await.is_empty());
 }

@@ -305,6 +305,9 @@ async fn rotate_signing(cx: &Context) -> Result<Reply, ApiError> {
     let keys = entry.tokens();
     if at_once {
         keys.replace(cx.act()).await.map_err(failed)?;
+        for entry in all.iter().filter(|entry| entry.geography() == cell.geography()) {
+            cx.state.chat.live.disown(entry.id(), keys.ended());
+        }
     } else {
         keys.rotate(cx.act()).await.map_err(failed)?;
     }

@@ -50,6 +50,7 @@ pub(super) async fn ask(cx: &Context) -> Result<Reply, ApiError> {
             frames.extend(poller.waiting());
             Ok(said(&frames))
         }
+        Next::Owe(frame) => Ok(said(&[frame])),
         Next::Part(word) => {
             live.polls.end(id);
             Ok(said(&[word.to_owned()]))
@@ -101,6 +102,7 @@ pub(super) async fn say(cx: &Context) -> Result<Reply, ApiError> {
             Ok(_) | Err(_) => Next::Cut,
         };
         let goes_on = match next {
+            Next::Owe(frame) => poller.say(frame),
             Next::Say(frames) => frames.into_iter().all(|frame| poller.say(frame)),
             Next::Part(_) | Next::Cut => false,
         };

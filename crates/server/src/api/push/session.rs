@@ -15,6 +15,9 @@ use crate::service::live::{Allowance, End, Hearing, Opening, Taken};
 const QUIET: Duration = Duration::from_secs(100);
 /// How many letters go out with one write.
 const AT_ONCE: usize = 64;
+/// How long an answer to a client's own event may wait for something else to go out with. The client waits 5 s for it, and
+/// pings again after it with the next push: answered at once, each push would cost two writes more, here and there.
+const ACK_WAITS: Duration = Duration::from_millis(25);
 /// For how long a client that was told to open another connection finds this one still open.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -28,6 +31,8 @@ pub(super) struct Session {
 /// What is to be done after a step.
 pub(super) enum Next {
     Say(Vec<String>),
+    /// Say this soon.
+    Owe(String),
     /// Say this and end.
     Part(&'static str),
     /// End without a word.
@@ -61,10 +66,12 @@ impl Session {
         let mut allowance = Allowance::new();
         let mut replaced = false;
         let mut leaving = None;
+        let (mut owed, mut owed_until) = (Vec::new(), None);
         let stopping = socket.stopping();
         tokio::pin!(stopping);
         loop {
             let deadline = leaving.unwrap_or(silent_until).min(silent_until).min(expires);
+            let deadline = owed_until.unwrap_or(deadline).min(deadline);
             let next = tokio::select! {
                 text = socket.receive() => match text {
                     Some(text) => {
@@ -83,7 +90,9 @@ impl Session {
                 }
                 () = sleep_until(deadline) => {
                     let now = Instant::now();
-                    if now >= expires {
+                    if owed_until.is_some_and(|until| now >= until) {
+                        Next::Say(Vec::new())
+                    } else if now >= expires {
                         Next::Part(frame::UNAUTHORIZED)
                     } else if now >= silent_until {
                         Next::Cut
@@ -93,10 +102,19 @@ impl Session {
                 }
             };
             match next {
-                Next::Say(texts) if texts.is_empty() => {}
+                Next::Owe(text) => {
+                    owed.push(text);
+                    owed_until.get_or_insert_with(|| Instant::now() + ACK_WAITS);
+                }
                 Next::Say(texts) => {
-                    if !socket.send(texts).await {
-                        return None;
+                    // What is owed goes out with what is to be said, or when it has waited long enough.
+                    let is_due = owed_until.is_some_and(|until| Instant::now() >= until);
+                    if !texts.is_empty() || is_due {
+                        owed_until = None;
+                        owed.extend(texts);
+                        if !socket.send(std::mem::take(&mut owed)).await {
+                            return None;
+                        }
                     }
                 }
                 Next::Cut => return None,
@@ -140,7 +158,7 @@ pub(super) fn heard(text: &str, allowance: &mut Allowance) -> Next {
         Ok(ClientFrame::Outcome(_)) | Err(_) => Next::Cut,
         Ok(_) if !allowance.take() => Next::Cut,
         Ok(ClientFrame::Disconnect) => Next::Cut,
-        Ok(ClientFrame::Event { id: Some(id), .. }) => Next::Say(vec![frame::ack(id)]),
+        Ok(ClientFrame::Event { id: Some(id), .. }) => Next::Owe(frame::ack(id)),
         Ok(ClientFrame::Event { id: None, .. } | ClientFrame::Heartbeat | ClientFrame::Other) => {
             Next::Say(Vec::new())
         }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use base::{Clock, MessageId, UserId};
 use futures_util::future::join_all;
-use store::{Cell, StoreError};
+use store::StoreError;
 use tokio::time::Instant;
 
 use super::Passing;
 use super::mailbox::{End, Letter};
 use super::watch::{Follower, Key, Live, Watch};
+use crate::directory::ResourceEntry;
 use crate::service::chat::follow::{self, Entry, Happening, Look, Wanted};
 
 /// How long a thread waits that could not be looked at.
@@ -23,8 +24,13 @@ const FAREWELL: Duration = Duration::from_millis(200);
 const AT_ONCE: usize = 4;
 
 impl Live {
-    /// Tells what happens in `cells` until `stop` is done.
-    pub async fn run(&self, cells: &[Cell], clock: &dyn Clock, stop: impl Future<Output = ()> + Send) {
+    /// Tells what happens in `resources` until `stop` is done.
+    pub async fn run(
+        &self,
+        resources: &[Arc<ResourceEntry>],
+        clock: &dyn Clock,
+        stop: impl Future<Output = ()> + Send,
+    ) {
         let one = || async {
             loop {
                 let rung = self.bell.notified();
@@ -33,9 +39,11 @@ impl Live {
                 }
             }
         };
-        let nodes: Vec<_> = cells.iter().filter_map(|cell| self.nodes_of(cell)).collect();
+        let mut nodes: Vec<_> = resources.iter().filter_map(|entry| self.nodes_of(entry.cell())).collect();
+        nodes.sort_unstable_by_key(Arc::as_ptr);
+        nodes.dedup_by(|one, other| Arc::ptr_eq(one, other));
         let speaking = join_all(nodes.iter().map(|nodes| nodes.run(self)));
-        let all = async { tokio::join!(one(), one(), one(), one(), self.sweep(clock), speaking) };
+        let all = async { tokio::join!(one(), one(), one(), one(), self.sweep(resources, clock), speaking) };
         const { assert!(AT_ONCE == 4, "as many as are joined above") };
         tokio::pin!(all);
         tokio::select! {
@@ -49,11 +57,18 @@ impl Live {
     }
 
     /// What other nodes may have written without saying so is looked at again and again: often while they are out of reach,
-    /// now and then otherwise, for one may have died before it could say it. And who polls no more is forgotten.
-    async fn sweep(&self, clock: &dyn Clock) {
+    /// now and then otherwise, for one may have died before it could say it. Keys of tokens that another node ended at once are
+    /// heard of. And who polls no more is forgotten.
+    async fn sweep(&self, resources: &[Arc<ResourceEntry>], clock: &dyn Clock) {
         for round in (0..=u8::MAX).cycle() {
             tokio::time::sleep(SWEEP).await;
             self.polls.forget_gone(clock.now());
+            for entry in resources.iter().filter(|entry| self.listening() > 0 && entry.cell().is_shared()) {
+                if let Err(fault) = entry.tokens().learn(clock.now()).await {
+                    tracing::warn!(%fault, "whether the keys of tokens still hold could not be asked");
+                }
+                self.disown(entry.id(), entry.tokens().ended());
+            }
             self.to_be_swept(round).into_iter().for_each(|key| self.look_at(key));
         }
     }

@@ -151,6 +151,15 @@ impl Live {
         self.connections((resource, user)).iter().for_each(|listener| listener.end(End::Revoked));
     }
 
+    /// Tokens of a resource that were issued up to then are refused: who listens with one hears nothing more.
+    pub fn disown(&self, resource: ResourceId, issued_until: Timestamp) {
+        if issued_until > Timestamp::EPOCH && self.listening() > 0 {
+            let concerned = self.listeners_of(resource);
+            let concerned = concerned.iter().filter(|one| one.claims.issued_at <= issued_until);
+            concerned.for_each(|listener| listener.end(End::Revoked));
+        }
+    }
+
     /// Whether somebody listens to a thread at this node, or may at another.
     #[must_use]
     pub fn is_followed(&self, cell: &Cell, key: Key) -> bool {

@@ -206,6 +206,17 @@ impl Live {
         self.registry().users.get(&who).cloned().unwrap_or_default()
     }
 
+    pub(super) fn listeners_of(&self, resource: ResourceId) -> Vec<Arc<Listener>> {
+        let registry = self.registry();
+        registry
+            .users
+            .iter()
+            .filter(|((of, _), _)| *of == resource)
+            .flat_map(|(_, own)| own)
+            .cloned()
+            .collect()
+    }
+
     /// Follows a thread for a listener `since` a message, from `position` where nobody did. Whether nobody did.
     pub(super) fn follow(
         &self,

@@ -90,6 +90,8 @@ pub struct CellTokens {
     keys: RwLock<Arc<Keys>>,
     /// When the store was last asked, in milliseconds.
     looked: AtomicU64,
+    /// When all keys were last found to have been ended at once, in milliseconds.
+    ended: AtomicU64,
 }
 
 impl fmt::Debug for CellTokens {
@@ -115,13 +117,20 @@ impl CellTokens {
                 }
             };
             let looked = AtomicU64::new(cell.clock().now().as_millis());
-            return Ok(Self { cell: cell.clone(), keys: RwLock::new(Arc::new(keys)), looked });
+            let (keys, ended) = (RwLock::new(Arc::new(keys)), AtomicU64::new(0));
+            return Ok(Self { cell: cell.clone(), keys, looked, ended });
         }
         Err(StoreError::Conflict.into())
     }
 
     fn keys(&self) -> Arc<Keys> {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tokens issued up to then are refused, for all keys of that time were ended at once; [`Timestamp::EPOCH`] when none were.
+    #[must_use]
+    pub fn ended(&self) -> Timestamp {
+        Timestamp::from_millis(self.ended.load(Ordering::SeqCst))
     }
 
     /// Learns of keys that another node made or ended. Gives whether there was one.
@@ -140,11 +149,15 @@ impl CellTokens {
         let mut reader = self.cell.read(ResourceId::CELL).await?;
         let rows = reader.scan_keys::<SigningKeys>(KeyRange::all(), Direction::Backward, MOST).await?;
         drop(reader);
-        if rows.iter().map(|(number, ..)| *number).eq(known) {
+        if rows.iter().map(|(number, ..)| *number).eq(known.iter().copied()) {
             return Ok(false);
         }
         let Some(keys) = read(&self.cell).await? else { return Ok(false) };
+        let is_none_left = !keys.signers.iter().any(|one| known.contains(&one.number));
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        if is_none_left {
+            self.ended.store(self.cell.clock().now().as_millis(), Ordering::SeqCst);
+        }
         Ok(true)
     }
 
