@@ -62,6 +62,7 @@ struct Report {
     engine: &'static str,
     listeners: usize,
     alone: Figures,
+    alone_paced: Figures,
     heard: Figures,
     paced: Figures,
     idle_listeners: usize,
@@ -84,11 +85,13 @@ pub(crate) async fn run(args: &LiveArgs) -> Result<bool> {
     let load = Load { args, running: &running, thread };
 
     report::note("nobody listens");
-    load.send(&mut JoinSet::new(), args.messages / 10, None).await?;
-    let alone = load.send(&mut JoinSet::new(), args.messages, None).await?;
+    load.send(&mut JoinSet::new(), args.messages / 10, 0.0, None).await?;
+    let alone = load.send(&mut JoinSet::new(), args.messages, 0.0, None).await?;
+    let few = args.messages.min(5_000);
+    let alone_paced = load.send(&mut JoinSet::new(), few, PACE, None).await?;
     report::note(&format!("{} listen", args.listeners));
-    let heard = load.heard(args.messages, None).await?;
-    let paced = load.heard(args.messages.min(5_000), Some(PACE)).await?;
+    let heard = load.heard(args.messages, 0.0).await?;
+    let paced = load.heard(few, PACE).await?;
     let (idle_megabytes, idle_cpu_percent) = match args.idle {
         0 => (0.0, 0.0),
         many => idle(&running, many, Duration::from_secs(args.hold)).await?,
@@ -98,6 +101,7 @@ pub(crate) async fn run(args: &LiveArgs) -> Result<bool> {
         engine: host.engine.name(),
         listeners: args.listeners,
         alone,
+        alone_paced,
         heard,
         paced,
         idle_listeners: args.idle,
@@ -126,16 +130,14 @@ impl Load<'_> {
     }
 
     /// Sends while everyone in the thread listens.
-    async fn heard(&self, messages: usize, pace: Option<f64>) -> Result<Figures> {
+    async fn heard(&self, messages: usize, pace: f64) -> Result<Figures> {
         let heard = Heard::new(messages, MARK);
         let mut listening = JoinSet::new();
         for (number, user) in self.thread.users.iter().enumerate() {
             let listener = Listener::open(self.endpoint(), user, number as u64).await?;
             listening.spawn(listener.listen(Arc::clone(&heard)));
         }
-        let mut figures = self
-            .send(&mut listening, messages, pace.map(|pace| (pace, &heard)).or(Some((0.0, &heard))))
-            .await?;
+        let mut figures = self.send(&mut listening, messages, pace, Some(&heard)).await?;
         figures.amiss = heard.amiss(messages, self.thread.users.len());
         let mut delays = heard.delays(messages);
         delays.sort_unstable();
@@ -149,7 +151,8 @@ impl Load<'_> {
         &self,
         listening: &mut JoinSet<Result<()>>,
         messages: usize,
-        heard: Option<(f64, &Arc<Heard>)>,
+        pace: f64,
+        heard: Option<&Arc<Heard>>,
     ) -> Result<Figures> {
         let next = Arc::new(AtomicU64::new(0));
         let (cpu, watch) = (self.running.cpu_seconds()?, Stopwatch::start());
@@ -159,8 +162,7 @@ impl Load<'_> {
             let user = &self.thread.users[sender % self.thread.users.len()];
             let mut prepared = Prepared::new(&self.endpoint().host, self.thread, 0, user, MARK);
             let mut connection = self.endpoint().connect().await?;
-            let (next, pace) = (Arc::clone(&next), heard.map_or(0.0, |(pace, _)| pace));
-            let heard = heard.map(|(_, heard)| Arc::clone(heard));
+            let (next, heard) = (Arc::clone(&next), heard.map(Arc::clone));
             sending.spawn(async move {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
@@ -179,7 +181,7 @@ impl Load<'_> {
             done.map_err(|e| Error::Server(e.to_string()))??;
         }
         let seconds = watch.seconds();
-        if let Some((_, heard)) = heard {
+        if let Some(heard) = heard {
             let late = Instant::now() + ARRIVAL;
             while heard.amiss(messages, self.thread.users.len()) > 0 && Instant::now() < late {
                 if let Some(ended) = listening.try_join_next() {
@@ -260,10 +262,10 @@ impl Report {
     }
 
     fn text(&self) -> String {
-        let mut table = Table::new(["", "nobody listens", "all listen", "all listen, 500/s"]);
-        let all = [&self.alone, &self.heard, &self.paced];
+        let mut table = Table::new(["", "nobody listens", "all listen", "nobody, 500/s", "all, 500/s"]);
+        let all = [&self.alone, &self.heard, &self.alone_paced, &self.paced];
         let mut row = |name: &str, of: &dyn Fn(&Figures) -> String| {
-            table.row([name.to_owned(), of(all[0]), of(all[1]), of(all[2])]);
+            table.row([name.to_owned(), of(all[0]), of(all[1]), of(all[2]), of(all[3])]);
         };
         row("messages", &|figures| count(figures.messages as u64));
         row("each second", &|figures| number(figures.per_second));

@@ -103,7 +103,7 @@ async fn who_polls_no_more_is_gone() {
     app.call("GET", &path).version("").by(&ada).send().await.expect(404);
 }
 
-async fn handshake(app: &TestApp, user: &TestUser) -> String {
+pub(crate) async fn handshake(app: &TestApp, user: &TestUser) -> String {
     let shaken = app.call("GET", "/socket.io/1/").version("").by(user).send().await.expect(200);
     String::from_utf8(shaken.body.to_vec()).unwrap().split(':').next().unwrap().to_owned()
 }

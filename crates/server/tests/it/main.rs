@@ -22,6 +22,7 @@ mod identity;
 mod keys;
 mod live;
 mod live_events;
+mod live_limits;
 mod live_nodes;
 mod live_push;
 mod mail_api;

@@ -20,6 +20,7 @@ pub use nodes::{ASKED, TERM};
 pub use polls::{GONE, MAX_WAITING, Poller, Polls};
 pub use resume::{Heard, Resumable, SETTLED};
 pub use sessions::{MAX_ENDPOINT_ID, MAX_OPENING, OPENING, Opening, Sessions};
+pub use tell::MAX_PASSING;
 pub use watch::{Live, MAX_FOLLOWED, MAX_LISTENERS_PER_USER};
 
 use base::{MessageId, Personal, Timestamp, UserId};

@@ -23,6 +23,8 @@ pub const TERM: Duration = Duration::from_secs(4);
 const RENEW: Duration = Duration::from_secs(1);
 /// How long it waits after it lost the others.
 const AGAIN: Duration = Duration::from_millis(500);
+/// How many attempts in vain there are between two words about it.
+const SAID: u32 = 60;
 /// How long somebody who begins to listen waits for this node to be in contact.
 const CONTACT: Duration = Duration::from_secs(10);
 /// How long an answer waits for the other nodes; past it the answer is that it is not known.
@@ -211,13 +213,19 @@ impl Nodes {
 
     /// Speaks with the others for as long as it is polled.
     pub(super) async fn run(&self, live: &Live) {
+        let mut in_vain = 0;
         loop {
+            let began = Instant::now();
             let lost = match self.attend(live).await {
                 Ok(never) => match never {},
                 Err(lost) => lost,
             };
             self.contact.end();
-            tracing::warn!(%lost, "out of contact with the other nodes: nothing is told to who listens until it is back");
+            in_vain = if began.elapsed() > RENEW { 0 } else { in_vain + 1 };
+            // When it happens, and then now and then.
+            if in_vain % SAID == 0 {
+                tracing::warn!(%lost, "out of contact with the other nodes: nothing is told to who listens until it is back");
+            }
             tokio::time::sleep(AGAIN).await;
         }
     }

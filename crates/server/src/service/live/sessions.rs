@@ -9,7 +9,7 @@ use guard::token::Claims;
 
 /// For how long a connection that was asked for may be opened.
 pub const OPENING: Duration = Duration::from_secs(30);
-/// How many may be about to open; with more the oldest are given up.
+/// How many may be about to open; with one more the older half is given up.
 pub const MAX_OPENING: usize = 16_384;
 /// The longest id that a client gives its endpoint, in bytes; past it 400.
 pub const MAX_ENDPOINT_ID: usize = 128;

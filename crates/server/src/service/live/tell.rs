@@ -12,7 +12,7 @@ use crate::service::chat::follow::{Entry, Happening, Position};
 use crate::service::chat::view::{ParticipantView, ReceiptView};
 
 /// What is told in passing waits its turn; more than this of one thread is forgotten.
-const MAX_PASSING: usize = 64;
+pub const MAX_PASSING: usize = 64;
 
 impl Live {
     /// Tells the other nodes of the cell soon.
