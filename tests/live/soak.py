@@ -2,7 +2,8 @@
 
 Listeners of the resumable stream and of the push protocol over two nodes, whose connections are cut at random while the nodes
 are killed in turn; at the end what each was told is compared with what the store lists. Then one is added and removed again and
-again: after the answer to a removal nothing of that thread comes (law 9), neither at the node that removed nor at the other."""
+again, and has their tokens revoked: after the answer nothing of that thread, or nothing at all, comes (law 9), neither at the node
+that was asked nor at the other."""
 
 import argparse
 import asyncio
@@ -14,7 +15,7 @@ import tempfile
 import time
 from urllib.parse import quote
 
-from acs import CHAT
+from acs import CHAT, IDENTITY
 from nodes import Pair
 from wires import Api, EventStream, Gone, Push
 
@@ -268,6 +269,52 @@ async def removals(world, rounds):
     return breaches == 0
 
 
+async def revocations(world, rounds):
+    """The third part: one user who listens at both nodes, whose tokens are revoked by the first."""
+    owner, guest = world.user(), world.user()
+    thread = await world.thread(owner, [owner, guest])
+    api, identity, breaches = Api(world.pair.nodes[0]), quote(guest[0], safe=""), 0
+
+    async def send(text):
+        answer = await api.ask("POST", path(thread, "/messages"), owner[1], {"content": text, "type": "text"})
+        assert answer[0] == 201, answer
+
+    async def rest(line):
+        seen = []
+        try:
+            while True:
+                seen.append(await asyncio.wait_for(line.next(), 20))
+                if seen[-1][0] == "leave":
+                    return seen
+        except Gone:
+            return seen
+
+    for turn in range(rounds):
+        scopes = {"scopes": ["chat"]}
+        _, _, answer = world.resource.signed(
+            "POST", f"/identities/{identity}/:issueAccessToken?api-version={IDENTITY}", scopes, expect=200
+        )
+        lines = [Push(node, answer["token"], f"guest-{turn}-{at}") for at, node in enumerate(world.pair.nodes)]
+        for line in lines:
+            await line.open()
+        await send("may be heard")
+        if world.dice.random() < 0.5:
+            await asyncio.sleep(world.dice.uniform(0, 0.004))
+        await asyncio.to_thread(
+            world.resource.signed,
+            "POST", f"/identities/{identity}/:revokeAccessTokens?api-version={IDENTITY}", None, expect=204
+        )
+        await send("must not be heard")
+        for line in lines:
+            heard = [body["messageBody"] for kind, body in await rest(line) if kind == "push" and body["eventId"] == 200]
+            breaches += "must not be heard" in heard
+            line.cut()
+        if turn % 1000 == 999:
+            print(f"  {turn + 1} revocations", flush=True)
+    print(f"{rounds} revocations, {2 * rounds} looks at both nodes: {breaches} breaches")
+    return breaches == 0
+
+
 async def main(arguments):
     """Both parts; whether all is well."""
     with tempfile.TemporaryDirectory() as folder, Pair(folder) as pair:
@@ -275,7 +322,8 @@ async def main(arguments):
             node.context = None
         world = World(pair, random.Random(arguments.seed))
         well = await soak(world, arguments.messages, arguments.listeners, arguments.threads)
-        return await removals(world, arguments.rounds) and well
+        well &= await removals(world, arguments.rounds)
+        return await revocations(world, arguments.rounds // 2) and well
 
 
 if __name__ == "__main__":
