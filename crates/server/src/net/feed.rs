@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use hyper::body::{Body, Frame};
 
-use super::progress::{Phase, Progress};
+use super::progress::Progress;
 use super::stop::Stop;
 
 /// The pieces of a body.
@@ -63,12 +63,17 @@ impl Body for Feeding {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        // What a client does not take stays where it can be taken back.
+        if self.progress.is_stuck(cx.waker()) {
+            return Poll::Pending;
+        }
         let next = match self.stopping.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(None),
             Poll::Pending => self.pieces.as_mut().poll_next(cx),
         };
-        // It is asked for the next piece when there is room for it: each has the time of one answer to be taken.
-        self.progress.renew(if next.is_pending() { Phase::Waiting } else { Phase::Writing });
+        // Each piece has the time of one answer to be taken.
+        let is_over = matches!(next, Poll::Ready(None));
+        self.progress.feed((!is_over).then_some(next.is_pending()));
         next.map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
 }

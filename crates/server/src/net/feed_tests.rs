@@ -87,5 +87,5 @@ async fn a_client_that_takes_nothing_is_dropped_in_the_time_of_one_answer() {
     assert!(begun.elapsed() >= 2 * body);
     let stalled = Instant::now();
     line.serving.join_next().await.unwrap().unwrap();
-    assert!(stalled.elapsed() <= 2 * body, "{:?}", stalled.elapsed());
+    assert!(stalled.elapsed() <= body + Duration::from_secs(1), "{:?}", stalled.elapsed());
 }

@@ -211,7 +211,11 @@ impl<IO: AsyncBufRead + Unpin> Read for Gate<IO> {
 
 impl<IO: AsyncWrite + Unpin> Write for Gate<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.io).poll_write(cx, bytes);
+        if written.is_pending() {
+            self.progress.flushed(false);
+        }
+        written
     }
 
     fn poll_write_vectored(
@@ -219,7 +223,11 @@ impl<IO: AsyncWrite + Unpin> Write for Gate<IO> {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, parts)
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, parts);
+        if written.is_pending() {
+            self.progress.flushed(false);
+        }
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -227,7 +235,9 @@ impl<IO: AsyncWrite + Unpin> Write for Gate<IO> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        self.progress.flushed(flushed.is_ready());
+        flushed
     }
 
     /// The driver closes the stream, after it has said what is left to say.

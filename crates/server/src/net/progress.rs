@@ -2,6 +2,7 @@
 //! exchange (the request) and the connection's driver (the timer) share it. It knows no sockets.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 use base::Limits;
@@ -68,6 +69,12 @@ struct State {
     refused: Option<Refusal>,
     unread: bool,
     takeover: Option<Takeover>,
+    /// Of an answer without an end: whether its next piece is not there yet.
+    awaits: Option<bool>,
+    /// Whether the client has yet to take what was written.
+    is_stuck: bool,
+    /// Who is to be woken when it has.
+    feeding: Option<Waker>,
 }
 
 /// Shared by the parts of one connection, all of one task: the lock is never waited for.
@@ -86,6 +93,9 @@ impl Progress {
             refused: None,
             unread: false,
             takeover: None,
+            awaits: None,
+            is_stuck: false,
+            feeding: None,
         };
         Self { state: Mutex::new(state), timeouts }
     }
@@ -102,9 +112,31 @@ impl Progress {
         }
     }
 
-    /// Enters `phase`; its time begins now, also when it is there already.
-    pub(super) fn renew(&self, phase: Phase) {
-        self.begin(&mut self.state(), phase);
+    /// Whether the client has yet to take what was written; `feeding` is woken when it has.
+    pub(super) fn is_stuck(&self, feeding: &Waker) -> bool {
+        let mut state = self.state();
+        if state.is_stuck {
+            state.feeding = Some(feeding.clone());
+        }
+        state.is_stuck
+    }
+
+    /// An answer without an end was asked for its next piece: whether it `awaits` it, `None` when there is none.
+    pub(super) fn feed(&self, awaits: Option<bool>) {
+        let mut state = self.state();
+        state.awaits = awaits;
+        self.begin(&mut state, if awaits == Some(true) { Phase::Waiting } else { Phase::Writing });
+    }
+
+    /// Whether all that was written is on its way to the client, or waits for it to take some.
+    pub(super) fn flushed(&self, is_done: bool) {
+        let mut state = self.state();
+        let Some(awaits) = state.awaits.filter(|_| state.is_stuck == is_done) else { return };
+        state.is_stuck = !is_done;
+        if is_done {
+            state.feeding.take().into_iter().for_each(Waker::wake);
+        }
+        self.begin(&mut state, if is_done && awaits { Phase::Waiting } else { Phase::Writing });
     }
 
     fn begin(&self, state: &mut State, phase: Phase) {
@@ -197,10 +229,23 @@ mod tests {
         let body = Duration::from_secs(limits.body_timeout_secs);
         progress.enter(Phase::Writing);
         tokio::time::advance(body / 2).await;
-        progress.renew(Phase::Writing);
-        assert_eq!(progress.now_at(), (Phase::Writing, Instant::now() + body));
-        progress.renew(Phase::Waiting);
+        progress.feed(Some(false));
+        let due = Instant::now() + body;
+        assert_eq!(progress.now_at(), (Phase::Writing, due));
+        progress.feed(Some(true));
         assert!(progress.now_at().1 > Instant::now() + Duration::from_hours(1));
+        progress.flushed(false);
+        assert_eq!(progress.now_at(), (Phase::Writing, due), "the client has to take what there is");
+        tokio::time::advance(body / 2).await;
+        progress.flushed(false);
+        assert!(progress.is_stuck(Waker::noop()), "and is given no more until it has");
+        assert_eq!(progress.now_at(), (Phase::Writing, due));
+        progress.flushed(true);
+        assert!(!progress.is_stuck(Waker::noop()));
+        progress.feed(Some(false));
+        assert_eq!(progress.now_at(), (Phase::Writing, Instant::now() + body));
+        progress.feed(Some(true));
+        assert_eq!(progress.now_at().0, Phase::Waiting);
     }
 
     #[tokio::test(start_paused = true)]
