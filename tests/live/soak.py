@@ -323,7 +323,7 @@ async def main(arguments):
         world = World(pair, random.Random(arguments.seed))
         well = await soak(world, arguments.messages, arguments.listeners, arguments.threads)
         well &= await removals(world, arguments.rounds)
-        return await revocations(world, arguments.rounds // 2) and well
+        return await revocations(world, arguments.revocations) and well
 
 
 if __name__ == "__main__":
@@ -332,5 +332,6 @@ if __name__ == "__main__":
     parser.add_argument("--listeners", type=int, default=100)
     parser.add_argument("--threads", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=500)
+    parser.add_argument("--revocations", type=int, default=250)
     parser.add_argument("--seed", type=int, default=7)
     sys.exit(0 if asyncio.run(main(parser.parse_args())) else 1)

@@ -312,3 +312,19 @@ async fn keys_that_are_ended_at_once_end_who_listens_with_their_tokens() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert!(heard(&again).await.is_empty());
 }
+
+/// A node that dies between a revocation and its word about it has given no answer; the revocation stands all the same.
+#[tokio::test(start_paused = true)]
+async fn what_a_node_ended_and_did_not_say_is_found_by_the_others() {
+    let pair = Pair::new().await;
+    let (ada, bob) = two(&pair.here).await;
+    let thread = Thread::new(&pair.here, &ada, &[&bob]).await;
+    let hears = listen(&pair.there, &bob).await.unwrap();
+    pair.here.engine.deafen_nodes(true);
+    timeout(Duration::from_secs(1), revoke(&pair.here, &bob)).await.unwrap_err();
+    pair.here.engine.deafen_nodes(false);
+    let begun = Instant::now();
+    assert_eq!(heard_for(&hears, Duration::from_secs(60)).await, ["revoked"]);
+    assert!(begun.elapsed() < Duration::from_secs(35), "{:?}", begun.elapsed());
+    thread.send("after").await;
+}

@@ -12,7 +12,7 @@ use wire::events::{
 use wire::{Identifier, thread_id};
 
 use crate::service::chat::follow::Happening;
-use crate::service::chat::view::{ContentView, MessageView, ParticipantView, ThreadView};
+use crate::service::chat::view::{ContentView, MessageView, ParticipantView, ThreadView, pairs};
 use crate::service::live::{Letter, Mark};
 
 /// Where events come from, and to whom they are told.
@@ -236,8 +236,4 @@ impl Source {
 
 fn value(of: &impl Serialize) -> Value {
     serde_json::to_value(of).unwrap_or_default()
-}
-
-fn pairs(metadata: &[(Personal<String>, Personal<String>)]) -> BTreeMap<String, String> {
-    metadata.iter().map(|(name, value)| (name.expose().clone(), value.expose().clone())).collect()
 }

@@ -11,7 +11,8 @@ use wire::events::{
 };
 use wire::{Identifier, thread_id};
 
-use super::rows::{Body, LiveThread, MessageRow, Messages, Metadata, ParticipantRow, Participants};
+use super::rows::{Body, LiveThread, MessageRow, Messages, ParticipantRow, Participants};
+use super::view::pairs;
 use super::{ChatError, Desk};
 use crate::service::events::{Event, Fill, To};
 
@@ -291,10 +292,6 @@ impl Desk<'_> {
     pub(super) async fn resource_key(&self, reader: &mut Reader) -> Result<ScopeHandle, ChatError> {
         reader.scope_key(&Scope::RESOURCE).await?.ok_or(ChatError::Forbidden)
     }
-}
-
-fn pairs(metadata: &Metadata) -> BTreeMap<String, String> {
-    metadata.iter().map(|(name, value)| (name.expose().clone(), value.expose().clone())).collect()
 }
 
 /// Those that `message` of `thread` says were added, as they are called now: who was deleted since has no name.

@@ -1,6 +1,6 @@
 //! What the chat answers with: values that hold what one caller may see, ready to be written in the API's form.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use base::{MessageId, Personal, ThreadId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -96,6 +96,12 @@ pub struct ReceiptView {
     pub message: MessageId,
     /// When it was said to be read.
     pub read_on: Timestamp,
+}
+
+/// Pairs as events tell them.
+#[must_use]
+pub fn pairs(metadata: &[(Personal<String>, Personal<String>)]) -> BTreeMap<String, String> {
+    metadata.iter().map(|(name, value)| (name.expose().clone(), value.expose().clone())).collect()
 }
 
 /// How a participant's beginning is shown: nothing where all is shared.

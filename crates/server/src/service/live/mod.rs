@@ -4,6 +4,7 @@
 
 mod allowance;
 mod contact;
+mod judge;
 mod mailbox;
 mod nodes;
 mod notice;

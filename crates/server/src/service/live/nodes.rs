@@ -130,11 +130,8 @@ impl Nodes {
         *self.others.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + TERM);
     }
 
-    /// Tells the other nodes soon, if anyone listens there.
+    /// Tells the other nodes soon. To be done where some listen there.
     pub(super) fn post(&self, resource: ResourceId, notice: Notice) {
-        if !self.others_listen() {
-            return;
-        }
         let mut posted = self.posted();
         if posted.changed.len() + posted.others.len() >= MAX_POSTED {
             return;
@@ -264,9 +261,12 @@ impl Nodes {
                 if self.contact.has_lapsed() {
                     return Err(Lost::Late);
                 }
+                let was_held_back = !self.contact.is_promised();
                 self.contact.promise(began + TERM);
                 renewed = Some(began);
-                live.ring(self);
+                if was_held_back {
+                    live.ring(self);
+                }
                 self.posted().here = true;
                 self.bell.notify_one();
             } else if !is_wanted && self.contact.is_promised() {

@@ -57,8 +57,8 @@ impl Live {
     }
 
     /// What other nodes may have written without saying so is looked at again and again: often while they are out of reach,
-    /// now and then otherwise, for one may have died before it could say it. Keys of tokens that another node ended at once are
-    /// heard of. And who polls no more is forgotten.
+    /// now and then otherwise, for one may have died before it could say it; so are the tokens of who listens. Keys of tokens
+    /// that another node ended at once are heard of. And who polls no more is forgotten.
     async fn sweep(&self, resources: &[Arc<ResourceEntry>], clock: &dyn Clock) {
         for round in (0..=u8::MAX).cycle() {
             tokio::time::sleep(SWEEP).await;
@@ -68,6 +68,9 @@ impl Live {
                     tracing::warn!(%fault, "whether the keys of tokens still hold could not be asked");
                 }
                 self.disown(entry.id(), entry.tokens().ended());
+                if let Err(fault) = self.judge_some(entry.cell(), entry.id(), round).await {
+                    tracing::warn!(%fault, "whether the tokens of who listens still hold could not be asked");
+                }
             }
             self.to_be_swept(round).into_iter().for_each(|key| self.look_at(key));
         }
@@ -102,7 +105,7 @@ impl Live {
                 state.queued = false;
                 state.gone.clear();
                 losses = watch.losses();
-                if state.listeners.is_empty() && state.leaving.is_empty() {
+                if state.is_idle() {
                     drop(state);
                     self.forget(key);
                     return Ok(());
@@ -202,7 +205,7 @@ impl Live {
     fn have_gone(&self, key: Key, watch: &Watch, up_to: MessageId) {
         let mut state = watch.state();
         state.leaving.retain(|(_, with)| *with > up_to);
-        let is_idle = state.listeners.is_empty() && state.leaving.is_empty();
+        let is_idle = state.is_idle();
         drop(state);
         if is_idle {
             self.forget(key);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use base::{Clock, MessageId, ResourceId, ThreadId, Timestamp, UserId};
 use guard::token::Claims;
 use store::{Cell, StoreError};
-use wire::push::cursor::{Cursor, Place, short};
+use wire::push::cursor::{Cursor, Place, Short, short};
 
 use super::mailbox::{End, Hearing, Letter, Mark, Occurrence, Replayed};
 use super::watch::{Live, MAX_FOLLOWED};
@@ -40,7 +40,7 @@ pub struct Resumable {
     /// Everything no later than this was told.
     since: Timestamp,
     /// And so far in these threads.
-    told: HashMap<ThreadId, Position>,
+    told: HashMap<Short, Position>,
     /// Threads in whose logs there is more than was told.
     behind: VecDeque<ThreadId>,
     /// The thread that is being read from its log, and how far it will have been once what was put ready is taken.
@@ -79,47 +79,42 @@ impl Resumable {
             is_unsure: cursor.is_some(),
             settling: None,
         };
-        let mut reader = cell.read(resource).await?;
-        let found = standings(&mut reader, user, MAX_FOLLOWED).await?;
-        drop(reader);
-        let places: HashMap<_, Place> =
-            cursor.iter().flat_map(|cursor| &cursor.places).map(|place| (place.thread, *place)).collect();
-        for (thread, standing) in found {
-            let known = match (&cursor, standing) {
-                (Some(_), _) => places.get(&short(thread)).map(place_of),
-                // From now on: what there is counts as told.
-                (None, Standing::Present(end)) => Some(end),
-                (None, Standing::Removed(with)) => Some(at(with)),
-                (None, Standing::Deleted(on)) => Some(at(MessageId(on.as_millis()))),
-            };
-            if let Some(position) = known.filter(|position| this.is_after_since(*position)) {
-                this.told.insert(thread, position);
+        let Some(cursor) = cursor else {
+            // From now on: what there is counts as told.
+            let mut reader = cell.read(resource).await?;
+            for (thread, standing) in standings(&mut reader, user, MAX_FOLLOWED).await? {
+                this.has_told(
+                    thread,
+                    match standing {
+                        Standing::Present(end) => end,
+                        Standing::Removed(with) => at(with),
+                        Standing::Deleted(on) => at(MessageId(on.as_millis())),
+                    },
+                );
             }
-        }
+            this.settle(since);
+            return Ok(this);
+        };
+        let places = cursor.places.into_iter();
+        this.told = places
+            .map(|place| (place.thread, Position { message: place.message, change: place.change }))
+            .collect();
         Ok(this)
-    }
-
-    /// Whose token it listens with.
-    #[must_use]
-    pub fn claims(&self) -> &Claims {
-        self.hearing.claims()
     }
 
     fn start(&self) -> Position {
         Position { message: MessageId(self.since.as_millis()), change: (self.since, MessageId(u64::MAX)) }
     }
 
-    fn is_after_since(&self, position: Position) -> bool {
+    fn position(&self, thread: ThreadId) -> Position {
         let start = self.start();
-        position.message > start.message || position.change > start.change
+        self.told.get(&short(thread)).map_or(start, |told| furthest(start, *told))
     }
 
-    fn position(&self, thread: ThreadId) -> Position {
-        let (start, told) = (self.start(), self.told.get(&thread));
-        told.map_or(start, |told| Position {
-            message: told.message.max(start.message),
-            change: told.change.max(start.change),
-        })
+    /// It was told so far, if not further.
+    fn has_told(&mut self, thread: ThreadId, position: Position) {
+        let position = furthest(self.position(thread), position);
+        self.told.insert(short(thread), position);
     }
 
     /// What was told up to now.
@@ -128,11 +123,7 @@ impl Resumable {
         let mut places: Vec<Place> = self
             .told
             .iter()
-            .map(|(thread, told)| Place {
-                thread: short(*thread),
-                message: told.message,
-                change: told.change,
-            })
+            .map(|(thread, told)| Place { thread: *thread, message: told.message, change: told.change })
             .collect();
         places.sort_unstable_by_key(|place| place.thread);
         Cursor { since: self.since, places }
@@ -174,7 +165,7 @@ impl Resumable {
             }
             Some(_) => return false,
         }
-        self.told.insert(letter.thread, position);
+        self.has_told(letter.thread, position);
         true
     }
 
@@ -190,7 +181,7 @@ impl Resumable {
                 }
             }
             if let Some((thread, position)) = self.reading.take() {
-                self.told.insert(thread, position);
+                self.has_told(thread, position);
             }
             if self.is_unsure {
                 self.look_around().await?;
@@ -260,7 +251,6 @@ impl Resumable {
         if is_due && !self.told.is_empty() && self.behind.is_empty() {
             self.is_unsure = true;
             self.settling = Some(settled);
-            self.hearing.ring();
         }
     }
 
@@ -271,8 +261,8 @@ impl Resumable {
     }
 }
 
-const fn place_of(place: &Place) -> Position {
-    Position { message: place.message, change: place.change }
+fn furthest(one: Position, other: Position) -> Position {
+    Position { message: one.message.max(other.message), change: one.change.max(other.change) }
 }
 
 fn at(message: MessageId) -> Position {

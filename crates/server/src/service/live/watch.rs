@@ -20,7 +20,7 @@ use crate::service::chat::follow::{self, Parts, Position};
 /// How many threads are followed for one listener; of what happens in further ones it does not hear.
 pub const MAX_FOLLOWED: usize = 2_000;
 /// In how many parts the threads are swept that other nodes speak of.
-const PARTS: u8 = 16;
+pub(super) const PARTS: u8 = 16;
 /// How many connections one user listens with at a time; past it 429.
 pub const MAX_LISTENERS_PER_USER: usize = 32;
 
@@ -68,7 +68,7 @@ impl Followers {
         taken
     }
 
-    fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.listeners.is_empty() && self.leaving.is_empty()
     }
 }
@@ -298,20 +298,7 @@ impl Live {
         // Who is telling something right now is done with it once this could be locked.
         watches.iter().for_each(|(_, watch)| drop(watch.state()));
         listeners.iter().for_each(|listener| listener.miss());
-        let mut by_resource: HashMap<ResourceId, Vec<Arc<Listener>>> = HashMap::new();
-        for listener in listeners {
-            by_resource.entry(listener.resource).or_default().push(listener);
-        }
-        for (resource, listeners) in by_resource {
-            let users: Vec<UserId> = listeners.iter().map(|listener| listener.user()).collect();
-            let mut reader = nodes.cell.read(resource).await?;
-            let epochs = follow::epochs(&mut reader, &users).await?;
-            for (listener, epoch) in listeners.iter().zip(epochs) {
-                if epoch != Some(listener.claims.epoch) {
-                    listener.end(End::Revoked);
-                }
-            }
-        }
+        self.judge(&nodes.cell, listeners).await?;
         watches.iter().for_each(|(key, _)| self.look_at(*key));
         Ok(())
     }
